@@ -1,0 +1,1 @@
+"""The tables' history: Alembic revisions that run on SQLite and on PostgreSQL."""

@@ -1,0 +1,8 @@
+"""Tables, one module a domain, and the database they live in.
+
+Importing this package registers every table, which is what migrations and their check need.
+"""
+
+from models import accounts, funding, ledger, limits, posts, transfers, users
+
+__all__ = ["accounts", "funding", "ledger", "limits", "posts", "transfers", "users"]

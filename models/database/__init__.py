@@ -1,0 +1,31 @@
+"""The database: statements compiled once, run on the raw driver, on SQLite or PostgreSQL."""
+
+from models.database.connection import Database, Transaction, open_database
+from models.database.errors import (
+    ConstraintError,
+    ContentionError,
+    DatabaseError,
+    InvalidUrlError,
+    UnavailableError,
+    UniqueError,
+)
+from models.database.expressions import any_of, insert
+from models.database.pages import PageQuery
+from models.database.statements import Command, Query
+
+__all__ = [
+    "Command",
+    "ConstraintError",
+    "ContentionError",
+    "Database",
+    "DatabaseError",
+    "InvalidUrlError",
+    "PageQuery",
+    "Query",
+    "Transaction",
+    "UnavailableError",
+    "UniqueError",
+    "any_of",
+    "insert",
+    "open_database",
+]

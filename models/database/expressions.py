@@ -1,0 +1,52 @@
+"""SQL that both databases can say, each in its own way."""
+
+from typing import Any
+
+from sqlalchemy import bindparam
+from sqlalchemy.dialects.postgresql import insert  # with ON CONFLICT, which SQLite takes in the same words
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import ColumnElement
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import Boolean
+
+from models.types import Ids
+
+__all__ = ["any_of", "insert", "split_ids"]
+
+
+class _AnyOf(FunctionElement[bool]):
+    """`column` is one of the ids in the parameter."""
+
+    name = "any_of"
+    type = Boolean()
+    inherit_cache = True
+
+
+def any_of(column: Any, name: str = "keys") -> ColumnElement[bool]:
+    """The condition that an id column is among the ids of one list parameter, however long it is."""
+    return _AnyOf(column, bindparam(name, type_=Ids()))
+
+
+@compiles(_AnyOf, "postgresql")
+def _any_of_on_postgresql(element: _AnyOf, compiler: SQLCompiler, **words: Any) -> str:
+    column, keys = element.clauses
+    return f"{compiler.process(column, **words)} = ANY({compiler.process(keys, **words)})"
+
+
+@compiles(_AnyOf, "sqlite")
+def _any_of_on_sqlite(element: _AnyOf, compiler: SQLCompiler, **words: Any) -> str:
+    column, keys = element.clauses
+    listed = split_ids(compiler.process(keys, **words))
+    return f"{compiler.process(column, **words)} IN (SELECT key FROM ({listed}))"
+
+
+def split_ids(parameter: str) -> str:
+    """SQLite's rows (position, key) of a parameter of the type `Ids`: 16 bytes each."""
+    return (
+        "WITH RECURSIVE split(position, key) AS ("
+        f"SELECT 0, substr({parameter}, 1, 16) WHERE length({parameter}) > 0"
+        f" UNION ALL SELECT position + 1, substr({parameter}, 17 + 16 * position, 16) FROM split"
+        f" WHERE 16 * (position + 1) < length({parameter})"
+        ") SELECT position, key FROM split"
+    )

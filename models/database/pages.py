@@ -1,0 +1,93 @@
+"""Pages of long lists by keyset: the rows beyond a known one, in the list's order.
+
+Nothing is skipped or repeated when something new is inserted, and the cost does not grow with how far a reader has come.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Generic
+
+from sqlalchemy import ColumnElement, FromClause, Select, Subquery, and_, bindparam, select, text, true
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+
+from models.database.expressions import split_ids
+from models.database.statements import DialectName, Query, Row
+from models.types import Id, Ids
+
+Columns = ReadOnlyColumnCollection[str, Any]
+Join = tuple[type, ColumnElement[bool]]
+
+
+class PageQuery(Generic[Row]):
+    """A page of a list, or, with `parent`, a page of the list under each of many parents in one statement.
+
+    `order` is unique within a list; `parent` and `order` stand in one index. `where` gives further conditions from the
+    listed table's columns. Parameters: `upper` and `lower` (exclusive bounds of `order`), `limit`, and `keys` (the
+    parents' ids).
+    """
+
+    def __init__(
+        self,
+        row: type[Row],
+        columns: Sequence[Any],
+        *,
+        order: Any,
+        parent: Any = None,
+        joins: Sequence[Join] = (),
+        where: Callable[[Columns], Sequence[ColumnElement[bool]]] = lambda _: (),
+    ) -> None:
+        self._columns, self._order, self._parent, self._joins, self._where = columns, order, parent, joins, where
+        build = self._list if parent is None else self._lists
+        self.newest: Query[Row] = Query(row, lambda dialect: build(dialect, newest=True))
+        self.oldest: Query[Row] = Query(row, lambda dialect: build(dialect, newest=False))
+
+    def _list(self, _: DialectName, *, newest: bool) -> Select[Any]:
+        table: FromClause = self._order.class_.__table__
+        source = self._joined(table)
+        page = select(*self._columns).select_from(source).where(*self._bounded(table.c)).limit(_limit())
+        return page.order_by(_sorted(self._order, newest=newest))
+
+    def _lists(self, dialect: DialectName, *, newest: bool) -> Select[Any]:
+        table: FromClause = self._order.class_.__table__
+        keys = _keys(dialect)
+        listed = table.alias("listed")
+        order = listed.c[self._order.key]
+        page = (
+            select(order)
+            .where(listed.c[self._parent.key] == keys.c.key, *self._bounded(listed.c))
+            .order_by(_sorted(order, newest=newest))
+            .limit(_limit())
+            .correlate(keys)
+        )
+        source: FromClause
+        if dialect == "postgresql":
+            one = page.lateral("page")
+            on = and_(self._parent == keys.c.key, self._order == one.c[self._order.key])
+            source = keys.join(one, true()).join(table, on)
+        else:  # SQLite has no LATERAL, but runs a correlated IN once for each parent
+            source = keys.join(table, and_(self._parent == keys.c.key, self._order.in_(page)))
+        return select(*self._columns).select_from(self._joined(source)).order_by(_sorted(self._order, newest=newest))
+
+    def _joined(self, source: FromClause) -> FromClause:
+        for table, on in self._joins:
+            source = source.join(table.__table__, on)  # type: ignore[attr-defined]
+        return source
+
+    def _bounded(self, columns: Columns) -> list[ColumnElement[bool]]:
+        order = columns[self._order.key]
+        upper, lower = bindparam("upper", type_=order.type), bindparam("lower", type_=order.type)
+        return [order < upper, order > lower, *self._where(columns)]
+
+
+def _sorted(order: Any, *, newest: bool) -> Any:
+    return order.desc() if newest else order.asc()
+
+
+def _limit() -> Any:
+    return bindparam("limit", type_=None)
+
+
+def _keys(dialect: DialectName) -> Subquery:
+    sql = "SELECT key FROM unnest(:keys) AS keys(key)"
+    if dialect == "sqlite":
+        sql = f"SELECT key FROM ({split_ids(':keys')})"
+    return text(sql).bindparams(bindparam("keys", type_=Ids())).columns(key=Id()).subquery("keys")

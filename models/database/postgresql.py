@@ -1,0 +1,120 @@
+"""PostgreSQL through asyncpg."""
+
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import Any, cast
+
+import asyncpg
+from asyncpg.transaction import Transaction as _DriverTransaction
+
+from models.database.connection import Database, Transaction
+from models.database.errors import ConstraintError, ContentionError, InvalidUrlError, UnavailableError, UniqueError
+from models.database.statements import Command, DialectName, Params, Query, Row
+
+
+class PostgresDatabase(Database):
+    """A pool of connections to one PostgreSQL."""
+
+    dialect: DialectName = "postgresql"
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self._pool = pool
+        self.statements = 0
+
+    @classmethod
+    async def open(cls, url: str, connections: int) -> "PostgresDatabase":
+        """Connects to the server at `url`."""
+        with _translated():
+            pool = await asyncpg.create_pool(url, min_size=1, max_size=connections, reset=_keep_session)
+        return cls(pool)
+
+    async def fetch(self, query: Query[Row], **params: Any) -> list[Row]:
+        with _translated():
+            async with self._pool.acquire() as connection:
+                return await _Session(self, connection).fetch(query, **params)
+
+    async def first(self, query: Query[Row], **params: Any) -> Row | None:
+        rows = await self.fetch(query, **params)
+        return rows[0] if rows else None
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        return self._transaction()
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Transaction]:
+        with _translated():
+            async with self._pool.acquire() as connection:
+                started = cast("_DriverTransaction", connection.transaction())
+                async with started:
+                    yield _Session(self, connection)
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+
+async def _keep_session(_: Any) -> None:
+    """Nothing here changes a session's settings, so there is nothing to reset when a connection goes back."""
+
+
+class _Session(Transaction):
+    """One connection, for as long as it is lent."""
+
+    def __init__(self, database: PostgresDatabase, connection: Any) -> None:
+        self._database = database
+        self._connection = connection
+
+    async def fetch(self, query: Query[Row], **params: Any) -> list[Row]:
+        compiled = query.compiled("postgresql")
+        self._database.statements += 1
+        with _translated():
+            records = await self._connection.fetch(compiled.sql, *compiled.bind(params))
+        return query.rows(records, compiled)
+
+    async def first(self, query: Query[Row], **params: Any) -> Row | None:
+        rows = await self.fetch(query, **params)
+        return rows[0] if rows else None
+
+    async def run(self, command: Command, **params: Any) -> int:
+        compiled = command.compiled("postgresql")
+        self._database.statements += 1
+        with _translated():
+            status: str = await self._connection.execute(compiled.sql, *compiled.bind(params))
+        return int(status.rpartition(" ")[2])  # the tag is like "UPDATE 3" or "INSERT 0 1"
+
+    async def run_many(self, command: Command, rows: Iterable[Params]) -> None:
+        compiled = command.compiled("postgresql")
+        self._database.statements += 1
+        with _translated():
+            await self._connection.executemany(compiled.sql, [compiled.bind(params) for params in rows])
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        return _same(self)
+
+
+@asynccontextmanager
+async def _same(transaction: Transaction) -> AsyncIterator[Transaction]:
+    yield transaction
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except asyncpg.UniqueViolationError as error:
+        raise UniqueError(str(error)) from error
+    except asyncpg.IntegrityConstraintViolationError as error:
+        raise ConstraintError(str(error)) from error
+    except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError) as error:
+        raise ContentionError(str(error)) from error
+    except (asyncpg.InvalidCatalogNameError, asyncpg.InvalidAuthorizationSpecificationError) as error:
+        raise InvalidUrlError(str(error)) from error
+    except (
+        OSError,
+        asyncpg.PostgresConnectionError,
+        asyncpg.CannotConnectNowError,
+        asyncpg.TooManyConnectionsError,
+        asyncpg.AdminShutdownError,
+        asyncpg.CrashShutdownError,
+        asyncpg.InterfaceError,
+    ) as error:
+        raise UnavailableError(str(error)) from error

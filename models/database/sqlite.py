@@ -1,0 +1,155 @@
+"""SQLite in a file: a few threads that read, one that writes, and readers never wait for the writer."""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from models.database.connection import Database, Transaction
+from models.database.errors import ConstraintError, DatabaseError, InvalidUrlError, UnavailableError, UniqueError
+from models.database.statements import Command, DialectName, Params, Query, Row
+
+READERS = 4
+BUSY_TIMEOUT_SECONDS = 10.0
+Result = TypeVar("Result")
+
+
+def connect(path: str) -> sqlite3.Connection:
+    """A connection with the settings that the ledger needs: each acknowledged commit outlives a power cut."""
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA recursive_triggers = ON")  # else INSERT OR REPLACE slips past the append-only triggers
+    return connection
+
+
+class SqliteDatabase(Database):
+    """One file. Reads run side by side in threads; transactions run one after another in a thread of their own."""
+
+    dialect: DialectName = "sqlite"
+
+    def __init__(self, path: str) -> None:
+        self.statements = 0
+        self._path = path
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-read")
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
+        self._writing = asyncio.Lock()
+        self._here = threading.local()
+        self._open: list[sqlite3.Connection] = []
+
+    @classmethod
+    async def open(cls, path: str) -> "SqliteDatabase":
+        """Opens the file, which is made when it is not there; its folder must be there."""
+        if not Path(path).resolve().parent.is_dir():
+            raise InvalidUrlError(f"There is no folder {Path(path).resolve().parent} for the database.")
+        database = cls(path)
+        await database._write(lambda connection: connection.execute("SELECT 1"))
+        return database
+
+    async def fetch(self, query: Query[Row], **params: Any) -> list[Row]:
+        self.statements += 1
+        return await self._on(self._readers, lambda connection: _fetch(connection, query, params))
+
+    async def first(self, query: Query[Row], **params: Any) -> Row | None:
+        rows = await self.fetch(query, **params)
+        return rows[0] if rows else None
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        return self._transaction()
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Transaction]:
+        async with self._writing:
+            try:
+                await self._write(lambda connection: connection.execute("BEGIN IMMEDIATE"))
+                yield _WriterTransaction(self)
+                await self._write(lambda connection: connection.execute("COMMIT"))
+            finally:
+                # Shielded, because a cancelled request must not leave its transaction open for the next one.
+                await asyncio.shield(self._write(_rollback))
+
+    async def close(self) -> None:
+        async with self._writing:
+            for executor in (self._readers, self._writer):
+                await asyncio.to_thread(executor.shutdown)
+            for connection in self._open:
+                connection.close()
+
+    async def _write(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        return await self._on(self._writer, work)
+
+    async def _on(self, executor: ThreadPoolExecutor, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        def run() -> Result:
+            with _translated():
+                return work(self._connection())
+
+        return await asyncio.get_running_loop().run_in_executor(executor, run)
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._here, "connection", None)
+        if connection is None:
+            connection = self._here.connection = connect(self._path)
+            self._open.append(connection)
+        return connection
+
+
+class _WriterTransaction(Transaction):
+    """The one transaction that is open on the writer's connection."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+
+    async def fetch(self, query: Query[Row], **params: Any) -> list[Row]:
+        self._database.statements += 1
+        return await self._database._write(lambda connection: _fetch(connection, query, params))
+
+    async def first(self, query: Query[Row], **params: Any) -> Row | None:
+        rows = await self.fetch(query, **params)
+        return rows[0] if rows else None
+
+    async def run(self, command: Command, **params: Any) -> int:
+        self._database.statements += 1
+        compiled = command.compiled("sqlite")
+        values = compiled.bind(params)
+        return await self._database._write(lambda connection: connection.execute(compiled.sql, values).rowcount)
+
+    async def run_many(self, command: Command, rows: Iterable[Params]) -> None:
+        self._database.statements += 1
+        compiled = command.compiled("sqlite")
+        values = [compiled.bind(params) for params in rows]
+        await self._database._write(lambda connection: connection.executemany(compiled.sql, values))
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        return self._same()
+
+    @asynccontextmanager
+    async def _same(self) -> AsyncIterator[Transaction]:
+        yield self
+
+
+def _fetch(connection: sqlite3.Connection, query: Query[Row], params: Params) -> list[Row]:
+    compiled = query.compiled("sqlite")
+    return query.rows(connection.execute(compiled.sql, compiled.bind(params)).fetchall(), compiled)
+
+
+def _rollback(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        unique = error.sqlite_errorname in {"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"}
+        raise (UniqueError if unique else ConstraintError)(str(error)) from error
+    except sqlite3.OperationalError as error:
+        raise UnavailableError(str(error)) from error
+    except sqlite3.Error as error:
+        raise DatabaseError(str(error)) from error

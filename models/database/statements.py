@@ -1,0 +1,112 @@
+"""Statements: SQLAlchemy expressions over the tables, compiled to SQL once for each dialect."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
+
+from sqlalchemy import BindParameter, Delete, Dialect, Insert, Update
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.postgresql import asyncpg
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.selectable import SelectBase
+
+DialectName = Literal["postgresql", "sqlite"]
+Row = TypeVar("Row", bound=tuple[Any, ...])
+Params = Mapping[str, Any]
+
+DIALECTS: dict[DialectName, Dialect] = {
+    "postgresql": asyncpg.dialect(),  # type: ignore[no-untyped-call]
+    "sqlite": sqlite.dialect(paramstyle="qmark"),  # type: ignore[no-untyped-call]
+}
+
+
+class Compiled(NamedTuple):
+    """A statement in one dialect: its SQL, and what turns values into parameters and columns into values."""
+
+    sql: str
+    bind: Callable[[Params], list[Any]]
+    convert: Sequence[tuple[int, Callable[[Any], Any]]]
+    """The columns whose values need converting, by position."""
+
+
+class _Statement:
+    """A statement that is compiled when a dialect first asks for it."""
+
+    def __init__(self, build: Callable[[DialectName], Any]) -> None:
+        self._build = build
+        self._compiled: dict[DialectName, Compiled] = {}
+
+    def compiled(self, dialect: DialectName) -> Compiled:
+        """The statement in this dialect."""
+        found = self._compiled.get(dialect)
+        if found is None:
+            found = self._compiled[dialect] = _compile(self._build(dialect), DIALECTS[dialect])
+        return found
+
+
+class Query(_Statement, Generic[Row]):
+    """A read whose rows come back as `row`, a NamedTuple with the select's columns in their order."""
+
+    def __init__(self, row: type[Row], select: SelectBase | Callable[[DialectName], SelectBase]) -> None:
+        super().__init__(select if callable(select) else lambda _: select)
+        self.row = row
+
+    def rows(self, records: Iterable[Sequence[Any]], compiled: Compiled) -> list[Row]:
+        """Typed rows of a driver's records."""
+        make: Callable[[Iterable[Any]], Row] = self.row._make  # type: ignore[attr-defined]
+        if not compiled.convert:
+            return [make(record) for record in records]
+        rows = []
+        for record in records:
+            values = list(record)
+            for position, convert in compiled.convert:
+                values[position] = convert(values[position])
+            rows.append(make(values))
+        return rows
+
+
+class Command(_Statement):
+    """A write, which says how many rows it touched."""
+
+    def __init__(self, statement: Insert | Update | Delete) -> None:
+        super().__init__(lambda _: statement)
+
+
+def _compile(statement: Any, dialect: Dialect) -> Compiled:
+    compiled: SQLCompiler = statement.compile(dialect=dialect)
+    names = {name: bind for bind, name in compiled.bind_names.items()}
+    slots = [_Slot(name, names[name], dialect) for name in compiled.positiontup or ()]
+    columns = [column.type for column in getattr(statement, "selected_columns", None) or _returned(statement)]
+    convert = [(n, way) for n, type_ in enumerate(columns) if (way := _result_processor(type_, dialect))]
+    return Compiled(str(compiled), _binder(slots), convert)
+
+
+def _returned(statement: Any) -> Sequence[Any]:
+    return getattr(statement, "_all_selected_columns", ())
+
+
+class _Slot:
+    """Where one parameter's value comes from: the caller by its name, or a constant in the statement."""
+
+    def __init__(self, name: str, bind: BindParameter[Any], dialect: Dialect) -> None:
+        self.name = name
+        self.required = bind.required
+        self.constant = bind.value
+        self.process = bind.type.dialect_impl(dialect).bind_processor(dialect)
+
+
+def _binder(slots: list[_Slot]) -> Callable[[Params], list[Any]]:
+    plan = [(slot.name, slot.required, slot.constant, slot.process) for slot in slots]
+
+    def bind(params: Params) -> list[Any]:
+        values = []
+        for name, required, constant, process in plan:
+            value = params[name] if required else params.get(name, constant)
+            values.append(value if process is None else process(value))
+        return values
+
+    return bind
+
+
+def _result_processor(type_: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
+    process: Callable[[Any], Any] | None = type_.dialect_impl(dialect).result_processor(dialect, None)
+    return process

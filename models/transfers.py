@@ -1,0 +1,97 @@
+"""Transfers as people see them: tips, payments, top-ups. The ledger holds their postings.
+
+A transfer's id is its journal's id in the ledger; no foreign key crosses that border.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Index, Text
+from sqlmodel import Field, SQLModel
+
+from models.money import Currency
+from models.types import BigInt, Choice, Id, Timestamp, one_of_check, table_args
+
+
+class TransferKind(StrEnum):
+    """What a transfer is: a tip of a post, a payment between people, or money over a rail."""
+
+    TIP = "TIP"
+    PAYMENT = "PAYMENT"
+    TOP_UP = "TOP_UP"
+
+
+class TransferStatus(StrEnum):
+    """Where a transfer stands."""
+
+    COMPLETED = "COMPLETED"
+
+
+class Visibility(StrEnum):
+    """Who may see a transfer, besides its sender and its recipient."""
+
+    PUBLIC = "PUBLIC"
+    FOLLOWERS = "FOLLOWERS"
+    PARTIES_ONLY = "PARTIES_ONLY"
+
+
+class Rail(StrEnum):
+    """The network over which money enters or leaves."""
+
+    SANDBOX = "SANDBOX"
+
+
+class RailEnvironment(StrEnum):
+    """Whether a rail moves play money or real money."""
+
+    SANDBOX = "SANDBOX"
+    LIVE = "LIVE"
+
+
+class Transfer(SQLModel, table=True):
+    """One movement of money between two parties, or between one and a rail."""
+
+    __tablename__ = "transfers"
+    __table_args__ = table_args(
+        Index("transfers_by_post", "post_id", "id"),
+        Index("transfers_by_sender_and_post", "sender_id", "post_id"),
+        one_of_check("kind", TransferKind),
+        one_of_check("status", TransferStatus),
+        one_of_check("visibility", Visibility),
+        one_of_check("currency", Currency),
+        CheckConstraint("amount > 0 AND fee >= 0 AND fee <= amount", name="amounts_are_sane"),
+        CheckConstraint("(kind = 'TIP') = (post_id IS NOT NULL)", name="a_tip_has_a_post"),
+        CheckConstraint("(kind = 'TOP_UP') = (rail IS NOT NULL)", name="a_top_up_has_a_rail"),
+    )
+
+    id: UUID = Field(primary_key=True, sa_type=Id)
+    kind: TransferKind = Field(sa_type=Choice(TransferKind))  # type: ignore[call-overload]
+    sender_id: UUID | None = Field(default=None, sa_type=Id)
+    recipient_id: UUID | None = Field(default=None, sa_type=Id)
+    post_id: UUID | None = Field(default=None, sa_type=Id)
+    amount: int = Field(sa_type=BigInt)
+    fee: int = Field(default=0, sa_type=BigInt)
+    currency: Currency = Field(sa_type=Choice(Currency))  # type: ignore[call-overload]
+    status: TransferStatus = Field(sa_type=Choice(TransferStatus))  # type: ignore[call-overload]
+    visibility: Visibility = Field(sa_type=Choice(Visibility))  # type: ignore[call-overload]
+    note: str | None = Field(default=None, sa_type=Text)
+    rail: Rail | None = Field(default=None, sa_type=Choice(Rail))  # type: ignore[call-overload]
+    environment: RailEnvironment | None = Field(default=None, sa_type=Choice(RailEnvironment))  # type: ignore[call-overload]
+    network_code: str | None = Field(default=None, sa_type=Text)
+    created_at: datetime = Field(sa_type=Timestamp)
+
+
+class PostTips(SQLModel, table=True):
+    """What a post has been tipped in one currency, counted as the tips are posted."""
+
+    __tablename__ = "post_tips"
+    __table_args__ = table_args(
+        CheckConstraint("tip_count >= 0 AND total >= 0", name="totals_not_negative"),
+        one_of_check("currency", Currency),
+    )
+
+    post_id: UUID = Field(primary_key=True, sa_type=Id)
+    currency: Currency = Field(primary_key=True, sa_type=Choice(Currency))  # type: ignore[call-overload]
+    tip_count: int = Field(default=0, sa_type=BigInt)
+    total: int = Field(default=0, sa_type=BigInt)
