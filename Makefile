@@ -1,0 +1,96 @@
+# What one can do with Hatful; `make` alone lists it. Needs git, make and Python 3.11, and brings the rest along
+# inside this folder. Where uv is installed, `uv run hatful …` and `uv run pytest` do without make.
+
+PORT = 8000
+ARGS =
+UV_VERSION = 0.13.9
+
+UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+BIN := .venv/bin
+# Node and npm are those of the environment, so that everybody builds with the same.
+NPM = cd web && PATH="$(CURDIR)/$(BIN):$$PATH" npm
+WEB_FILES := $(shell find web \( -name node_modules -o -name dist \) -prune -o -type f -print 2>/dev/null)
+
+# An environment that is active in the shell is not the project's own.
+unexport VIRTUAL_ENV
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup serve test check style types imports sdl migrations format schema web lock clean
+
+help:
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: .venv/ready web/dist/index.html ## Fetch and build all that the other targets need; they do so themselves
+
+serve: setup ## Serve the demo on http://127.0.0.1:8000 (PORT=8001 for another port)
+	@$(BIN)/hatful serve --demo --port $(PORT)
+
+test: setup ## Run the tests (ARGS="-k tips" for some of them)
+	@$(BIN)/pytest $(ARGS)
+
+check: style types imports sdl migrations ## Check style, types, imports, the schema's SDL and the migrations
+
+style: .venv/ready
+	@echo "Style"
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet --output-format concise || { echo "Run: make format"; exit 1; }
+
+types: .venv/ready web/node_modules/ready
+	@echo "Types"
+	@$(BIN)/mypy --no-error-summary
+	@$(NPM) run --silent check
+
+imports: .venv/ready
+	@echo "Imports"
+	@report=$$($(BIN)/lint-imports --no-cache --no-logo) || { echo "$$report"; exit 1; }
+
+sdl: .venv/ready
+	@echo "SDL"
+	@$(BIN)/hatful schema | diff -u schema/schema.graphql - || { echo "Run: make schema"; exit 1; }
+
+migrations: .venv/ready
+	@echo "Migrations"
+	@$(BIN)/hatful migrate --check
+
+format: .venv/ready ## Put the code in the one style
+	@$(BIN)/ruff check --fix --quiet
+	@$(BIN)/ruff format --quiet
+
+schema: .venv/ready ## Write schema/schema.graphql anew from the code
+	@$(BIN)/hatful schema > .venv/schema.graphql
+	@mv .venv/schema.graphql schema/schema.graphql
+
+web: web/dist/index.html ## Build GraphiQL, from web/ into web/dist/
+
+# The pins are the last thing in pyproject.toml: all before them stays, and what uv finds without them follows.
+lock: .venv/ready ## Take the newest version of every package, and pin it
+	@rm -rf .venv/lock && mkdir .venv/lock
+	@sed '/^constraint-dependencies = /,$$d' pyproject.toml > .venv/lock/pyproject.toml
+	@$(UV) export --directory .venv/lock --quiet --no-emit-project --no-hashes --no-annotate --no-header --output-file pins
+	@cd .venv/lock && { echo 'constraint-dependencies = ['; sed 's/.*/    "&",/' pins; echo ']'; } >> pyproject.toml
+	@mv .venv/lock/pyproject.toml pyproject.toml
+
+clean: ## Remove all that was fetched or built
+	rm -rf .tools .venv uv.lock web/dist web/node_modules .hypothesis .*_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+.tools/bin/uv:
+	@echo "Fetching uv, which is not on PATH"
+	@python3 -m venv .tools
+	@.tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/ready: pyproject.toml | $(filter .tools/%,$(UV))
+	@echo "Fetching Python packages"
+	@$(UV) sync --quiet
+	@touch $@
+
+web/node_modules/ready: web/package.json web/package-lock.json | .venv/ready
+	@echo "Fetching GraphiQL's packages"
+	@$(NPM) ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+web/dist/index.html: web/node_modules/ready $(WEB_FILES)
+	@echo "Building GraphiQL"
+	@$(NPM) run --silent build
+	@touch $@
