@@ -3,6 +3,7 @@
 SQLite's tables are STRICT, so every type maps to one of its few storage classes.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -74,6 +75,16 @@ class Ids(_Portable):
 
     def to_sqlite(self, value: Sequence[UUID]) -> bytes:
         return b"".join([key.bytes for key in value])
+
+
+class Texts(_Portable):
+    """A list of texts as one parameter: text[] on PostgreSQL, a JSON array on SQLite."""
+
+    def on_postgresql(self) -> TypeEngine[Any]:
+        return ARRAY(Text())
+
+    def to_sqlite(self, value: Sequence[str]) -> str:
+        return json.dumps(value)
 
 
 class Timestamp(_Portable):

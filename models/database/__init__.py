@@ -9,7 +9,7 @@ from models.database.errors import (
     UnavailableError,
     UniqueError,
 )
-from models.database.expressions import any_of, insert
+from models.database.expressions import any_of, any_pair_of, insert
 from models.database.pages import PageQuery
 from models.database.statements import Command, Query
 
@@ -26,6 +26,7 @@ __all__ = [
     "UnavailableError",
     "UniqueError",
     "any_of",
+    "any_pair_of",
     "insert",
     "open_database",
 ]

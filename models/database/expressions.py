@@ -10,9 +10,9 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Boolean
 
-from models.types import Ids
+from models.types import Ids, Texts
 
-__all__ = ["any_of", "insert", "split_ids"]
+__all__ = ["any_of", "any_pair_of", "insert", "split_ids"]
 
 
 class _AnyOf(FunctionElement[bool]):
@@ -50,3 +50,30 @@ def split_ids(parameter: str) -> str:
         f" WHERE 16 * (position + 1) < length({parameter})"
         ") SELECT position, key FROM split"
     )
+
+
+class _AnyPairOf(FunctionElement[bool]):
+    """(`ids`, `texts`) is one of the pairs in two parameters."""
+
+    name = "any_pair_of"
+    type = Boolean()
+    inherit_cache = True
+
+
+def any_pair_of(ids: Any, texts: Any) -> ColumnElement[bool]:
+    """The condition that an id and a text column are a pair of the parameters `pair_ids` and `pair_texts`."""
+    return _AnyPairOf(ids, texts, bindparam("pair_ids", type_=Ids()), bindparam("pair_texts", type_=Texts()))
+
+
+@compiles(_AnyPairOf, "postgresql")
+def _any_pair_of_on_postgresql(element: _AnyPairOf, compiler: SQLCompiler, **words: Any) -> str:
+    ids, texts, some_ids, some_texts = (compiler.process(clause, **words) for clause in element.clauses)
+    return f"({ids}, {texts}) IN (SELECT * FROM unnest({some_ids}, {some_texts}))"
+
+
+@compiles(_AnyPairOf, "sqlite")
+def _any_pair_of_on_sqlite(element: _AnyPairOf, compiler: SQLCompiler, **words: Any) -> str:
+    ids, texts, some_ids, some_texts = element.clauses
+    pair = f"{compiler.process(ids, **words)}, {compiler.process(texts, **words)}"
+    split = f"substr({compiler.process(some_ids, **words)}, 1 + 16 * json_each.key, 16)"
+    return f"({pair}) IN (SELECT {split}, json_each.value FROM json_each({compiler.process(some_texts, **words)}))"

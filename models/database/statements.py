@@ -1,6 +1,7 @@
 """Statements: SQLAlchemy expressions over the tables, compiled to SQL once for each dialect."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import count
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from sqlalchemy import BindParameter, Delete, Dialect, Insert, Update
@@ -65,10 +66,13 @@ class Query(_Statement, Generic[Row]):
 
 
 class Command(_Statement):
-    """A write, which says how many rows it touched."""
+    """A write, which says how many rows it touched. Commands are numbered in the order in which they are made."""
+
+    _numbers = count()
 
     def __init__(self, statement: Insert | Update | Delete) -> None:
         super().__init__(lambda _: statement)
+        self.number = next(self._numbers)
 
 
 def _compile(statement: Any, dialect: Dialect) -> Compiled:

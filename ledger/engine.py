@@ -1,0 +1,243 @@
+"""Group commit: what arrives while a commit is in flight is posted in the next one, each order with its own answer."""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import NamedTuple
+from uuid import UUID
+
+from ledger import statements as sql
+from ledger.balances import Balance
+from ledger.batch import Batch, Outcome, answer
+from ledger.orders import AccountName, BusyError, Draw, Order, Receipt, Write
+from models.database import ConstraintError, ContentionError, Database, Transaction, UniqueError
+from models.ids import HOUSE, new_id
+from models.ledger import AccountCode, Side
+
+MAX_BATCH = 256
+MAX_WAITING = 4096
+ATTEMPTS = 8
+STRIPES = 16
+
+_SIDES = {
+    AccountCode.WALLET: Side.CREDIT,
+    AccountCode.FEE_INCOME: Side.CREDIT,
+    AccountCode.RAIL_CLEARING: Side.DEBIT,
+}
+_FLOORS = {AccountCode.WALLET: 0}
+
+
+class _Waiting(NamedTuple):
+    order: Order
+    answer: asyncio.Future[Receipt]
+
+
+class Ledger:
+    """The books. Start it before the first order, stop it after the last."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: deque[_Waiting] = deque()
+        self._arrived = asyncio.Event()
+        self._account_ids: dict[AccountName, UUID] = {}
+        # Each process works on its own stripe of the house's accounts, so that processes do not wait for each other.
+        self._stripe = random.randrange(STRIPES)
+        self._stopping = False
+        self._posting: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begins to post what is submitted."""
+        self._posting = asyncio.create_task(self._post_batches(), name="ledger")
+
+    async def stop(self) -> None:
+        """Refuses new orders, answers those that wait, then returns."""
+        self._stopping = True
+        self._arrived.set()
+        if self._posting is not None:
+            await self._posting
+
+    async def submit(self, order: Order) -> Receipt:
+        """Posts the order with all its writes, or nothing of it.
+
+        Raises RefusalError (kept under the key), IdempotencyConflictError, BusyError, or the DatabaseError of a write
+        that came with the order. If the caller goes away the order is still posted; its key finds it again.
+        """
+        if self._stopping or len(self._waiting) >= MAX_WAITING:
+            raise BusyError("The ledger is busy.")
+        waiting = _Waiting(order, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        self._arrived.set()
+        return await asyncio.shield(waiting.answer)
+
+    async def recall(self, actor_id: UUID, key: str, request_hash: bytes) -> Receipt | None:
+        """What the key stands for already, or None. Raises as `submit` did then, or IdempotencyConflictError."""
+        claim = await self._database.first(sql.claims, pair_ids=[actor_id], pair_texts=[key])
+        if claim is None:
+            return None
+        outcome = answer(claim, request_hash)
+        if isinstance(outcome, Receipt):
+            return outcome
+        raise outcome
+
+    async def _post_batches(self) -> None:
+        while True:
+            await self._arrived.wait()
+            while self._waiting:
+                size = min(MAX_BATCH, len(self._waiting))
+                await self._answer([self._waiting.popleft() for _ in range(size)])
+            if self._stopping:
+                return
+            self._arrived.clear()
+
+    async def _answer(self, batch: Sequence[_Waiting]) -> None:
+        try:
+            outcomes = await self._commit_until_done([waiting.order for waiting in batch])
+        except (ConstraintError, ContentionError) as error:
+            if len(batch) == 1:
+                return _settle(batch[0].answer, error)
+            for waiting in batch:  # one order's write is at fault: it must not take the others with it
+                await self._answer([waiting])
+            return
+        except Exception as error:  # whatever it is, nobody may wait for ever
+            for waiting in batch:
+                _settle(waiting.answer, error)
+            return
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            _settle(waiting.answer, outcome)
+
+    async def _commit_until_done(self, orders: Sequence[Order]) -> list[Outcome]:
+        for attempt in range(ATTEMPTS):
+            try:
+                return await self._commit(orders)
+            except (ContentionError, UniqueError):  # another process was first with a lock, a key or an account
+                if attempt == ATTEMPTS - 1:
+                    raise
+                await asyncio.sleep(random.uniform(0, 0.002 * 2**attempt))
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _commit(self, orders: Sequence[Order]) -> list[Outcome]:
+        orders = [_striped(order, self._stripe) for order in orders]
+        opened: dict[AccountName, UUID] = {}
+        async with self._database.transaction() as transaction:
+            ids = await self._ids_of(transaction, orders, opened)
+            batch = await _read(transaction, orders, ids)
+            outcomes = [batch.add(order) for order in orders]
+            await _write(transaction, batch)
+        self._account_ids.update(opened)  # only now is it certain that they stand
+        return outcomes
+
+    async def _ids_of(
+        self, transaction: Transaction, orders: Sequence[Order], opened: dict[AccountName, UUID]
+    ) -> dict[AccountName, UUID]:
+        names = {name for order in orders for line in order.lines for name in (line.debit, line.credit)}
+        unknown = sorted(name for name in names if name not in self._account_ids)
+        if unknown:
+            opened.update(await _found(transaction, unknown))
+            missing = [name for name in unknown if name not in opened]
+            if missing:
+                await transaction.run_many(sql.open_account, [_new_account(name) for name in missing])
+                opened.update(await _found(transaction, missing))
+        return {name: self._account_ids.get(name) or opened[name] for name in names}
+
+
+async def _found(transaction: Transaction, names: Sequence[AccountName]) -> dict[AccountName, UUID]:
+    owners = list({name.owner_id for name in names})
+    accounts = await transaction.fetch(sql.accounts_of_owners, keys=owners)
+    return {_name(account): account.id for account in accounts}
+
+
+async def _read(transaction: Transaction, orders: Sequence[Order], ids: dict[AccountName, UUID]) -> Batch:
+    accounts = await transaction.fetch(sql.locked_accounts, keys=list(set(ids.values())))
+    # After the lock: an order's actor owns an account that it touches, so its key cannot be taken meanwhile.
+    claims = await transaction.fetch(
+        sql.claims, pair_ids=[order.actor_id for order in orders], pair_texts=[order.key for order in orders]
+    )
+    draws = [draw for order in orders for draw in order.draws]
+    usage = []
+    if draws:
+        owners = list({draw.owner_id for draw in draws})
+        usage = await transaction.fetch(sql.usage_of_owners, keys=owners, since=min(draw.since for draw in draws))
+    by_name = {_name(account): account for account in accounts}
+    return Batch(by_name, claims, usage, datetime.now(UTC))
+
+
+async def _write(transaction: Transaction, batch: Batch) -> None:
+    rows = (
+        (sql.insert_journal, batch.journals),
+        (sql.insert_posting, batch.postings),
+        (sql.insert_entry, batch.entries),
+        (sql.update_account, [_sums(balance) for balance in batch.changed()]),
+        (sql.insert_claim, batch.claims),
+        (sql.add_usage, [_used(draw) for draw in sorted(batch.draws)]),
+    )
+    for command, values in rows:
+        if values:
+            await transaction.run_many(command, values)
+    for command, writes in groupby(sorted(batch.writes, key=_place), key=lambda write: write.command):
+        await transaction.run_many(command, [write.params for write in writes])
+
+
+def _place(write: Write) -> tuple[int, tuple[str, ...]]:
+    # One order for all processes: the commands as they were made, and within one the rows by their parameters.
+    return write.command.number, tuple(map(str, write.params.values()))
+
+
+def _settle(future: asyncio.Future[Receipt], outcome: Outcome | Exception) -> None:
+    if future.done():
+        return
+    if isinstance(outcome, Receipt):
+        future.set_result(outcome)
+    else:
+        future.set_exception(outcome)
+
+
+def _striped(order: Order, stripe: int) -> Order:
+    def own(name: AccountName) -> AccountName:
+        return name._replace(stripe=stripe) if name.owner_id == HOUSE else name
+
+    lines = tuple(line._replace(debit=own(line.debit), credit=own(line.credit)) for line in order.lines)
+    return replace(order, lines=lines)
+
+
+def _name(account: sql.AccountRow) -> AccountName:
+    return AccountName(account.owner_id, account.code, account.currency, account.stripe)
+
+
+def _new_account(name: AccountName) -> dict[str, object]:
+    return {
+        "id": new_id(),
+        **name._asdict(),
+        "normal_side": _SIDES[name.code],
+        "floor": _FLOORS.get(name.code),
+        "debits_posted": 0,
+        "credits_posted": 0,
+        "debits_pending": 0,
+        "credits_pending": 0,
+        "version": 0,
+        "created_at": datetime.now(UTC),
+    }
+
+
+def _sums(balance: Balance) -> dict[str, object]:
+    return {
+        "account_id": balance.account.id,
+        "debits_posted": balance.debits_posted,
+        "credits_posted": balance.credits_posted,
+        "debits_pending": balance.debits_pending,
+        "credits_pending": balance.credits_pending,
+        "version": balance.version,
+    }
+
+
+def _used(draw: Draw) -> dict[str, object]:
+    return {
+        "owner_id": draw.owner_id,
+        "name": draw.name,
+        "currency": draw.currency,
+        "since": draw.since,
+        "used": draw.amount,
+    }

@@ -1,0 +1,1 @@
+"""The ways that money moves, one module each: the postings that a kind makes."""

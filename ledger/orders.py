@@ -1,0 +1,152 @@
+"""What the ledger is asked and what it answers: small values without behaviour of their own."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from models.database import Command
+from models.ledger import AccountCode, Phase
+from models.money import Currency, Money
+
+
+class AccountName(NamedTuple):
+    """Which account: whose, what for, in which currency. The ledger opens it when it is first needed."""
+
+    owner_id: UUID
+    code: AccountCode
+    currency: Currency
+    stripe: int = 0
+
+
+class Line(NamedTuple):
+    """One posting to be made: `amount` minor units from the debited account to the credited one."""
+
+    debit: AccountName
+    credit: AccountName
+    amount: int
+    phase: Phase = Phase.POST
+
+
+class Draw(NamedTuple):
+    """A limit that an order uses up by `amount`: at most `max` in the window from `since` until `resets_at`."""
+
+    owner_id: UUID
+    name: str
+    currency: Currency
+    since: datetime
+    resets_at: datetime
+    max: int
+    amount: int
+
+
+class Write(NamedTuple):
+    """A write of another room, made in the same transaction as the postings."""
+
+    command: Command
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One business event to be posted: all of it, or none.
+
+    `key` is unique for the actor, for ever; `request_hash` tells a retry from another request with the same key.
+    """
+
+    id: UUID
+    kind: str
+    actor_id: UUID
+    key: str
+    request_hash: bytes
+    created_at: datetime
+    lines: tuple[Line, ...]
+    draws: tuple[Draw, ...] = ()
+    writes: tuple[Write, ...] = ()
+    reference: str | None = None
+
+
+class Receipt(NamedTuple):
+    """What became of an order: the journal that stands, and whether it stood before."""
+
+    journal_id: UUID
+    replayed: bool
+
+
+class LedgerError(Exception):
+    """The root of what the ledger may raise."""
+
+
+class BusyError(LedgerError):
+    """Too much is waiting, or the ledger is stopping. Nothing was posted; trying again is safe."""
+
+
+class IdempotencyConflictError(LedgerError):
+    """The key was used before for another request. Nothing was posted."""
+
+    def __init__(self, first_used_at: datetime) -> None:
+        super().__init__("The key was used before for another request.")
+        self.first_used_at = first_used_at
+
+
+class RefusalError(LedgerError):
+    """The order cannot be posted. The refusal is kept: the same key is answered the same way for ever."""
+
+    def stored(self) -> str:
+        """The refusal as it is kept."""
+        raise NotImplementedError
+
+
+class InsufficientFundsError(RefusalError):
+    """The debited account has `available`, which is `shortfall` less than the order needs."""
+
+    def __init__(self, available: Money, shortfall: Money) -> None:
+        super().__init__("The balance is too low.")
+        self.available = available
+        self.shortfall = shortfall
+
+    def stored(self) -> str:
+        return json.dumps(
+            {
+                "refusal": "INSUFFICIENT_FUNDS",
+                "currency": self.available.currency,
+                "available": self.available.minor_units,
+                "shortfall": self.shortfall.minor_units,
+            }
+        )
+
+
+class LimitExceededError(RefusalError):
+    """The limit `name` allows `max` until `resets_at`, of which `used` is gone."""
+
+    def __init__(self, name: str, maximum: Money, used: Money, resets_at: datetime) -> None:
+        super().__init__("A limit would be exceeded.")
+        self.name = name
+        self.max = maximum
+        self.used = used
+        self.resets_at = resets_at
+
+    def stored(self) -> str:
+        return json.dumps(
+            {
+                "refusal": "LIMIT_EXCEEDED",
+                "currency": self.max.currency,
+                "name": self.name,
+                "max": self.max.minor_units,
+                "used": self.used.minor_units,
+                "resets_at": self.resets_at.isoformat(),
+            }
+        )
+
+
+def refusal_from(stored: str) -> RefusalError:
+    """The refusal that was stored."""
+    facts = json.loads(stored)
+    currency = Currency(facts["currency"])
+    if facts["refusal"] == "INSUFFICIENT_FUNDS":
+        return InsufficientFundsError(Money(facts["available"], currency), Money(facts["shortfall"], currency))
+    assert facts["refusal"] == "LIMIT_EXCEEDED", "only known refusals are stored"
+    used, maximum = Money(facts["used"], currency), Money(facts["max"], currency)
+    return LimitExceededError(facts["name"], maximum, used, datetime.fromisoformat(facts["resets_at"]))

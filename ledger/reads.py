@@ -1,0 +1,83 @@
+"""What may be read from the books: balances and statement lines of wallets."""
+
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import bindparam, select
+from sqlmodel import col
+
+from models.database import PageQuery, Query, any_of
+from models.ledger import Account, AccountCode, Entry
+from models.money import Currency
+
+
+class BalanceRow(NamedTuple):
+    """One wallet's money in one currency, in minor units. `available` + `held` is what the wallet owns."""
+
+    account_id: UUID
+    owner_id: UUID
+    currency: Currency
+    available: int
+    held: int
+    pending: int
+    version: int
+
+
+class EntryRow(NamedTuple):
+    """A statement line of a wallet."""
+
+    account_id: UUID
+    version: int
+    owner_id: UUID
+    currency: Currency
+    amount: int
+    balance_after: int
+    journal_id: UUID
+    created_at: datetime
+
+
+_available = Account.credits_posted - Account.debits_posted - Account.debits_pending
+
+balances_of_owners = Query(
+    BalanceRow,
+    select(
+        Account.id,
+        Account.owner_id,
+        Account.currency,
+        _available.label("available"),  # type: ignore[attr-defined]
+        Account.debits_pending,
+        Account.credits_pending,
+        Account.version,
+    ).where(any_of(Account.owner_id), col(Account.code) == AccountCode.WALLET),
+)
+
+_ENTRY = (
+    Entry.account_id,
+    Entry.version,
+    Account.owner_id,
+    Account.currency,
+    Entry.amount,
+    Entry.balance_after,
+    Entry.journal_id,
+    Entry.created_at,
+)
+
+entries_of_accounts = PageQuery(
+    EntryRow,
+    _ENTRY,
+    parent=Entry.account_id,
+    order=Entry.version,
+    joins=[(Account, col(Account.id) == Entry.account_id)],
+)
+
+entry_at = Query(
+    EntryRow,
+    select(*_ENTRY)
+    .join(Account, col(Account.id) == Entry.account_id)
+    .where(
+        col(Entry.account_id) == bindparam("account_id"),
+        col(Entry.version) == bindparam("version"),
+        col(Account.code) == AccountCode.WALLET,
+    ),
+)
