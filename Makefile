@@ -78,7 +78,7 @@ clean: ## Remove all that was fetched or built
 .tools/bin/uv:
 	@echo "Fetching uv, which is not on PATH"
 	@python3 -m venv .tools
-	@.tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@.tools/bin/pip install -qq --disable-pip-version-check uv==$(UV_VERSION)
 
 .venv/ready: pyproject.toml | $(filter .tools/%,$(UV))
 	@echo "Fetching Python packages"
@@ -87,10 +87,10 @@ clean: ## Remove all that was fetched or built
 
 web/node_modules/ready: web/package.json web/package-lock.json | .venv/ready
 	@echo "Fetching GraphiQL's packages"
-	@$(NPM) ci --no-audit --no-fund --loglevel=error
+	@$(NPM) ci --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
 web/dist/index.html: web/node_modules/ready $(WEB_FILES)
 	@echo "Building GraphiQL"
-	@$(NPM) run --silent build
+	@$(NPM) run --silent build -- --logLevel=warn
 	@touch $@
