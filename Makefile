@@ -14,6 +14,7 @@ WEB_FILES := $(shell find web \( -name node_modules -o -name dist \) -prune -o -
 # An environment that is active in the shell is not the project's own.
 unexport VIRTUAL_ENV
 
+MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup serve test check style types imports sdl migrations format schema web lock clean
@@ -64,12 +65,12 @@ schema: .venv/ready ## Write schema/schema.graphql anew from the code
 web: web/dist/index.html ## Build GraphiQL, from web/ into web/dist/
 
 # The pins are the last thing in pyproject.toml: all before them stays, and what uv finds without them follows.
-lock: .venv/ready ## Take the newest version of every package, and pin it
-	@rm -rf .venv/lock && mkdir .venv/lock
-	@sed '/^constraint-dependencies = /,$$d' pyproject.toml > .venv/lock/pyproject.toml
-	@$(UV) export --directory .venv/lock --quiet --no-emit-project --no-hashes --no-annotate --no-header --output-file pins
-	@cd .venv/lock && { echo 'constraint-dependencies = ['; sed 's/.*/    "&",/' pins; echo ']'; } >> pyproject.toml
-	@mv .venv/lock/pyproject.toml pyproject.toml
+lock: | $(filter .tools/%,$(UV)) ## Take the newest version of every package, and pin it
+	@rm -rf .tools/lock && mkdir -p .tools/lock
+	@sed '/^constraint-dependencies = /,$$d' pyproject.toml > .tools/lock/pyproject.toml
+	@$(UV) export --directory .tools/lock --quiet --no-emit-project --no-hashes --no-annotate --no-header --output-file pins
+	@cd .tools/lock && { echo 'constraint-dependencies = ['; sed 's/.*/    "&",/' pins; echo ']'; } >> pyproject.toml
+	@mv .tools/lock/pyproject.toml pyproject.toml
 
 clean: ## Remove all that was fetched or built
 	rm -rf .tools .venv uv.lock web/dist web/node_modules .hypothesis .*_cache
@@ -93,4 +94,3 @@ web/node_modules/ready: web/package.json web/package-lock.json | .venv/ready
 web/dist/index.html: web/node_modules/ready $(WEB_FILES)
 	@echo "Building GraphiQL"
 	@$(NPM) run --silent build -- --logLevel=warn
-	@touch $@
