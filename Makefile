@@ -73,7 +73,7 @@ lock: | $(filter .tools/%,$(UV)) ## Take the newest version of every package, an
 	@mv .tools/lock/pyproject.toml pyproject.toml
 
 clean: ## Remove all that was fetched or built
-	rm -rf .tools .venv uv.lock web/dist web/node_modules .hypothesis .*_cache
+	rm -rf .tools .venv uv.lock web/dist web/node_modules .artifacts .hypothesis .*_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .tools/bin/uv:
