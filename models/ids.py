@@ -1,6 +1,6 @@
 """Ids: 128 bits, ordered by time (UUIDv7, RFC 9562), made without asking the database."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
 from uuid import UUID
 
@@ -12,6 +12,9 @@ HOUSE = UUID(int=0)
 FIRST = UUID(int=0)
 LAST = UUID(int=(1 << 128) - 1)
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
 
 def new_id() -> UUID:
     """A new id of now; ids made later in one process sort after it."""
@@ -20,6 +23,6 @@ def new_id() -> UUID:
 
 def id_at(moment: datetime, random: Random) -> UUID:
     """The id that `random` gives for a moment: the same seed and moment give the same id."""
-    milliseconds = int(moment.timestamp() * 1000)
+    milliseconds = (moment - _EPOCH) // _MILLISECOND
     low = random.getrandbits(74)
     return UUID(int=milliseconds << 80 | 0x7 << 76 | (low >> 62) << 64 | 0b10 << 62 | low & ((1 << 62) - 1))

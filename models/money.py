@@ -41,11 +41,11 @@ class Money(NamedTuple):
             raise InvalidAmountError("An amount must be a number.")
         if amount.adjusted() > 20:  # before scaling: 1E+999999999 must not become an integer
             raise InvalidAmountError("The amount is too large.")
-        digits, power = _whole(amount, exponent)
-        if power < 0:
+        digits, power = _significant(amount)
+        if power + exponent < 0:  # before making an integer, which Python refuses for thousands of digits
             places = "no decimal places" if exponent == 0 else f"at most {exponent} decimal places"
             raise InvalidAmountError(f"An amount in {currency} has {places}.")
-        minor_units = digits * 10**power
+        minor_units = int(digits) * 10 ** (power + exponent)
         if abs(minor_units) > MAX_MINOR_UNITS:
             raise InvalidAmountError("The amount is too large.")
         return cls(minor_units, currency)
@@ -56,10 +56,11 @@ class Money(NamedTuple):
         return Decimal(self.minor_units).scaleb(-EXPONENTS[self.currency])
 
 
-def _whole(amount: Decimal, exponent: int) -> tuple[int, int]:
-    """The significant digits of the amount in minor units, and the power of ten they stand at."""
+def _significant(amount: Decimal) -> tuple[str, int]:
+    """The amount's signed digits without zeros at their end, and the power of ten that the last one stands at."""
     sign, digits, power = amount.as_tuple()
     assert isinstance(power, int), "finite decimals have an integer exponent"
     text = "".join(map(str, digits)).rstrip("0")
-    number = int(text or "0")
-    return (-number if sign else number), (power + exponent + len(digits) - len(text) if number else 0)
+    if not text:
+        return "0", 0
+    return f"-{text}" if sign else text, power + len(digits) - len(text)
