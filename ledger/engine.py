@@ -101,11 +101,11 @@ class Ledger:
                 return _settle(batch[0].answer, error)
             for waiting in batch:  # one order's write is at fault: it must not take the others with it
                 await self._answer([waiting])
-            return
+            return None
         except Exception as error:  # whatever it is, nobody may wait for ever
             for waiting in batch:
                 _settle(waiting.answer, error)
-            return
+            return None
         for waiting, outcome in zip(batch, outcomes, strict=True):
             _settle(waiting.answer, outcome)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, select
 from sqlmodel import col
 
-from models.database import PageQuery, Query, any_of
+from models.database import PageQuery, Query, any_number_of, any_of
 from models.ledger import Account, AccountCode, Entry
 from models.money import Currency
 
@@ -71,13 +71,15 @@ entries_of_accounts = PageQuery(
     joins=[(Account, col(Account.id) == Entry.account_id)],
 )
 
-entry_at = Query(
+entries_at = Query(
     EntryRow,
     select(*_ENTRY)
     .join(Account, col(Account.id) == Entry.account_id)
     .where(
-        col(Entry.account_id) == bindparam("account_id"),
-        col(Entry.version) == bindparam("version"),
+        any_of(Entry.account_id),
+        any_number_of(Entry.version, "versions"),
+        col(Account.owner_id) == bindparam("owner_id"),
         col(Account.code) == AccountCode.WALLET,
     ),
 )
+"""Lines of one owner's wallet, of these accounts and with these versions."""

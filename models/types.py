@@ -87,6 +87,16 @@ class Texts(_Portable):
         return json.dumps(value)
 
 
+class Numbers(_Portable):
+    """A list of 64-bit integers as one parameter: bigint[] on PostgreSQL, a JSON array on SQLite."""
+
+    def on_postgresql(self) -> TypeEngine[Any]:
+        return ARRAY(BigInteger())
+
+    def to_sqlite(self, value: Sequence[int]) -> str:
+        return json.dumps(value)
+
+
 class Timestamp(_Portable):
     """A moment in UTC: timestamptz on PostgreSQL, microseconds since 1970 on SQLite."""
 

@@ -10,9 +10,9 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Boolean
 
-from models.types import Ids, Texts
+from models.types import Ids, Numbers, Texts
 
-__all__ = ["any_of", "any_pair_of", "insert", "split_ids"]
+__all__ = ["any_number_of", "any_of", "any_pair_of", "insert", "split_ids"]
 
 
 class _AnyOf(FunctionElement[bool]):
@@ -29,7 +29,7 @@ def any_of(column: Any, name: str = "keys") -> ColumnElement[bool]:
 
 
 @compiles(_AnyOf, "postgresql")
-def _any_of_on_postgresql(element: _AnyOf, compiler: SQLCompiler, **words: Any) -> str:
+def _any_of_on_postgresql(element: FunctionElement[bool], compiler: SQLCompiler, **words: Any) -> str:
     column, keys = element.clauses
     return f"{compiler.process(column, **words)} = ANY({compiler.process(keys, **words)})"
 
@@ -50,6 +50,28 @@ def split_ids(parameter: str) -> str:
         f" WHERE 16 * (position + 1) < length({parameter})"
         ") SELECT position, key FROM split"
     )
+
+
+class _AnyNumberOf(FunctionElement[bool]):
+    """`column` is one of the integers in the parameter."""
+
+    name = "any_number_of"
+    type = Boolean()
+    inherit_cache = True
+
+
+def any_number_of(column: Any, name: str) -> ColumnElement[bool]:
+    """The condition that an integer column is among the integers of one list parameter."""
+    return _AnyNumberOf(column, bindparam(name, type_=Numbers()))
+
+
+compiles(_AnyNumberOf, "postgresql")(_any_of_on_postgresql)
+
+
+@compiles(_AnyNumberOf, "sqlite")
+def _any_number_of_on_sqlite(element: _AnyNumberOf, compiler: SQLCompiler, **words: Any) -> str:
+    column, numbers = (compiler.process(clause, **words) for clause in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({numbers}))"
 
 
 class _AnyPairOf(FunctionElement[bool]):

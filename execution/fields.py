@@ -1,0 +1,86 @@
+"""The ways in which a field gets its value. All of them read from rows and copy nothing.
+
+- A column: `strawberry.field(description=…)` on a type whose rows have an attribute of the field's name.
+- `computed`: a function of one row.
+- `edge`: a batch function over all rows of a level, so that the number of reads does not grow with the page.
+- `root`: a function without a row, on the types at which operations begin.
+
+A function's keyword-only parameters are its field's arguments: `first: Annotated[int | None, "How many."] = None`.
+Each leaves its function in the field's metadata, where a planner finds it without going through the resolver.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, Protocol, get_args
+
+import strawberry
+
+from execution.loaders import BatchFunction, Loaders
+
+BATCH = "batch"
+COMPUTE = "compute"
+ROOT = "root"
+
+
+class Loading(Protocol):
+    """What the context of an operation must have for edges to work."""
+
+    loaders: Loaders
+
+
+def computed(compute: Callable[..., Any], description: str) -> Any:
+    """A field that is a function of its row."""
+
+    def resolve(self: Any, **arguments: Any) -> Any:
+        return compute(self, **_given(arguments))
+
+    return _field(resolve, compute, with_info=False, description=description, metadata={COMPUTE: compute})
+
+
+def edge(batch: BatchFunction, description: str) -> Any:
+    """A field that a batch function fills for all rows at once."""
+
+    async def resolve(self: Any, info: strawberry.Info[Loading, None], **arguments: Any) -> Any:
+        return await info.context.loaders.load(batch, info.context, self, _given(arguments))
+
+    return _field(resolve, batch, with_info=True, description=description, metadata={BATCH: batch})
+
+
+def root(resolve: Callable[..., Any], description: str) -> Any:
+    """A field of a root type: `async (context, **arguments) -> value`."""
+
+    async def resolve_root(self: Any, info: strawberry.Info[Any, None], **arguments: Any) -> Any:
+        return await resolve(info.context, **_given(arguments))
+
+    return _field(resolve_root, resolve, with_info=True, description=description, metadata={ROOT: resolve})
+
+
+def _field(
+    resolve: Callable[..., Any],
+    function: Callable[..., Any],
+    *,
+    with_info: bool,
+    description: str,
+    metadata: dict[str, object],
+) -> Any:
+    own = [
+        _argument(parameter)
+        for parameter in inspect.signature(function, eval_str=True).parameters.values()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    ]
+    inner = inspect.signature(resolve, eval_str=True).parameters
+    given = [inner["self"], inner["info"]] if with_info else [inner["self"]]
+    resolve.__signature__ = inspect.Signature([*given, *own])  # type: ignore[attr-defined]
+    resolve.__annotations__ = {parameter.name: parameter.annotation for parameter in (*given, *own)}
+    return strawberry.field(resolver=resolve, description=description, metadata=metadata)
+
+
+def _argument(parameter: inspect.Parameter) -> inspect.Parameter:
+    kind, description = get_args(parameter.annotation)
+    described = parameter.replace(annotation=Annotated[kind, strawberry.argument(description=description)])
+    # None means "not given": such an argument has no default in the schema.
+    return described.replace(default=strawberry.UNSET) if parameter.default is None else described
+
+
+def _given(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if value is not strawberry.UNSET}

@@ -1,0 +1,35 @@
+"""DataLoaders for batch functions: one for each function and set of arguments, for as long as an operation runs."""
+
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Any
+
+from strawberry.dataloader import DataLoader
+
+BatchFunction = Callable[..., Awaitable[Sequence[Any]]]
+"""`async (context, parents, **arguments) -> values`, one value for each parent, in the same order."""
+
+
+class Loaders:
+    """Gathers what fields ask for into calls of their batch functions.
+
+    A parent that is asked about twice is looked up once; `forget` makes the next question a new look.
+    """
+
+    def __init__(self) -> None:
+        self._loaders: dict[Hashable, DataLoader[Any, Any]] = {}
+
+    def load(self, batch: BatchFunction, context: Any, parent: Any, arguments: dict[str, Any]) -> Awaitable[Any]:
+        """The batch function's value for one parent."""
+        key = (batch, *sorted(arguments.items()))
+        loader = self._loaders.get(key)
+        if loader is None:
+
+            async def load(parents: list[Any]) -> Sequence[Any]:
+                return await batch(context, parents, **arguments)
+
+            loader = self._loaders[key] = DataLoader(load)
+        return loader.load(parent)
+
+    def forget(self) -> None:
+        """Drops all that was read: after a write it may no longer be true."""
+        self._loaders.clear()

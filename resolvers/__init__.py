@@ -1,0 +1,1 @@
+"""What happens: batch reads and commands, one module a domain."""

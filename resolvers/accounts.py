@@ -1,0 +1,318 @@
+"""Accounts: signing up, in and out, and access tokens. Of every secret only a hash is stored."""
+
+import asyncio
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import bindparam, select, update
+from sqlmodel import col
+
+from models.accounts import Credential, Token, TokenKind
+from models.database import Command, Query, Transaction, UniqueError, any_of, insert
+from models.money import Currency, Money
+from models.types import Id
+from models.users import User, UserCounters
+from resolvers import funding, inputs
+from resolvers.context import App, Context, Session, TokenScope, Viewer
+from resolvers.errors import InputError, NotPermittedError, Refused
+from resolvers.ids import Kind, key_of
+from resolvers.inputs import Checks, InvalidError, MoneyAsked
+from resolvers.users import UserRow
+
+SESSION_LIFETIME = timedelta(days=30)
+LAST_USED_PRECISION = timedelta(minutes=1)
+ALL_SCOPES = tuple(TokenScope)
+
+_hasher = PasswordHasher()
+# Checked in place of a password that is not there, so that an unknown handle takes as long as a wrong password.
+_NO_PASSWORD = _hasher.hash(secrets.token_hex())
+
+
+class TokenRow(NamedTuple):
+    """A token, without what would let anyone use it."""
+
+    id: UUID
+    user_id: UUID
+    kind: TokenKind
+    name: str
+    scope_names: str
+    spend_limit: int | None
+    spend_limit_currency: Currency | None
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+    @property
+    def scopes(self) -> list[TokenScope]:
+        """What the token may do."""
+        return [TokenScope(name) for name in self.scope_names.split()]
+
+    @property
+    def spend_limit_per_day(self) -> Money | None:
+        """How much the token may spend in one UTC day; None for no limit but the account's."""
+        if self.spend_limit is None or self.spend_limit_currency is None:
+            return None
+        return Money(self.spend_limit, self.spend_limit_currency)
+
+
+class NewToken(NamedTuple):
+    """An access token and its secret, which is never shown again."""
+
+    secret: str
+    token: TokenRow
+
+
+class _CredentialRow(NamedTuple):
+    user_id: UUID
+    password_hash: str
+
+
+_TOKEN = select(
+    Token.id,
+    Token.user_id,
+    Token.kind,
+    Token.name,
+    Token.scopes,  # type: ignore[call-overload]
+    Token.spend_limit,
+    Token.spend_limit_currency,
+    Token.created_at,
+    Token.expires_at,
+    Token.last_used_at,
+    Token.revoked_at,
+)
+_by_secret = Query(TokenRow, _TOKEN.where(col(Token.secret_hash) == bindparam("secret_hash")))
+_by_ids = Query(TokenRow, _TOKEN.where(any_of(Token.id)))
+_of_users = Query(
+    TokenRow,
+    _TOKEN.where(any_of(Token.user_id), col(Token.kind) == TokenKind.ACCESS, col(Token.revoked_at).is_(None)).order_by(
+        col(Token.id).desc()
+    ),
+)
+_credential = Query(
+    _CredentialRow,
+    select(Credential.user_id, Credential.password_hash)
+    .join(User, col(User.id) == Credential.user_id)
+    .where(col(User.handle) == bindparam("handle")),
+)
+_insert_user = Command(insert(User).values({name: bindparam(name) for name in User.model_fields}))
+_insert_counters = Command(insert(UserCounters).values({name: bindparam(name) for name in UserCounters.model_fields}))
+_insert_credential = Command(insert(Credential).values({name: bindparam(name) for name in Credential.model_fields}))
+_insert_token = Command(insert(Token).values({name: bindparam(name) for name in Token.model_fields}))
+_rehash = Command(
+    update(Credential)
+    .where(col(Credential.user_id) == bindparam("owner_id", type_=Id()))
+    .values(password_hash=bindparam("new_hash"))
+)
+_revoke = Command(
+    update(Token)
+    .where(col(Token.id) == bindparam("token_id", type_=Id()), col(Token.revoked_at).is_(None))
+    .values(revoked_at=bindparam("moment"))
+)
+_touch = Command(
+    update(Token).where(col(Token.id) == bindparam("token_id", type_=Id())).values(last_used_at=bindparam("moment"))
+)
+
+
+async def authenticate(app: App, secret: str) -> Viewer | None:
+    """Whose secret this is, or None if it is nobody's, expired or revoked."""
+    ctx = Context(app, None)
+    row = await ctx.database.first(_by_secret, secret_hash=_hashed(secret))
+    now = ctx.now()
+    if row is None or row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
+        return None
+    if row.kind is TokenKind.DEMO and not app.policy.demo:
+        return None
+    if row.last_used_at is None or now - row.last_used_at > LAST_USED_PRECISION:
+        async with ctx.database.transaction() as transaction:
+            await transaction.run(_touch, token_id=row.id, moment=now)
+    return _viewer(row)
+
+
+async def sign_up(ctx: Context, handle: str, display_name: str | None, password: str) -> Session:
+    """Opens an account and signs it in."""
+    checks = Checks()
+    own = checks.check(("handle",), inputs.handle, handle)
+    shown = checks.check(("displayName",), inputs.name, display_name) if display_name is not None else own
+    checks.check(("password",), inputs.password, password)
+    checks.done()
+    hashed = await asyncio.to_thread(_hasher.hash, password)
+    user_id = await register(ctx, own, shown, None, hashed)
+    return await _begin(ctx, user_id)
+
+
+async def register(ctx: Context, handle: str, name: str, bio: str | None, password_hash: str | None) -> UUID:
+    """Opens an account with its sandbox card. Without a password nobody can sign in to it by one."""
+    user_id, now = ctx.new_id(), ctx.now()
+
+    async def write(transaction: Transaction) -> None:
+        await transaction.run(
+            _insert_user, id=user_id, handle=handle, display_name=name, bio=bio, avatar_url=None, created_at=now
+        )
+        await transaction.run(_insert_counters, user_id=user_id, follower_count=0, following_count=0, post_count=0)
+        await funding.open_sandbox_card(transaction, ctx.new_id(), user_id, now)
+        if password_hash is not None:
+            await transaction.run(_insert_credential, user_id=user_id, password_hash=password_hash)
+
+    try:
+        await ctx.transact(write)
+    except UniqueError as error:
+        raise Refused(InputError("This handle is taken.", ("handle",))) from error
+    return user_id
+
+
+async def sign_in(ctx: Context, handle: str, password: str) -> Session:
+    """Begins a session. An unknown handle and a wrong password get the same answer, after the same time."""
+    known = await ctx.database.first(_credential, handle=handle.strip().removeprefix("@").lower())
+    stored = _NO_PASSWORD if known is None else known.password_hash
+    matches = await asyncio.to_thread(_matches, stored, password)
+    if known is None or not matches:
+        raise Refused(InputError("The handle or the password is wrong."))
+    if _hasher.check_needs_rehash(stored):
+        hashed = await asyncio.to_thread(_hasher.hash, password)
+        async with ctx.database.transaction() as transaction:
+            await transaction.run(_rehash, owner_id=known.user_id, new_hash=hashed)
+    return await _begin(ctx, known.user_id)
+
+
+async def sign_out(ctx: Context) -> None:
+    """Ends the session that the request came with."""
+    if ctx.viewer is None:
+        ctx.signed_out = True  # a browser may still hold the cookie of a session that is over
+        return
+    if ctx.viewer.kind is TokenKind.ACCESS:
+        raise Refused(NotPermittedError("An access token has no session to end: revoke the token instead."))
+    if ctx.viewer.kind is TokenKind.SESSION:
+        await _revoke_token(ctx, ctx.viewer.token_id)
+    ctx.viewer = None
+    ctx.signed_out = True
+
+
+async def create_access_token(
+    ctx: Context, name: str, scopes: list[TokenScope], spend_limit: MoneyAsked | None, expires_at: datetime | None
+) -> NewToken:
+    """Makes a token for an app. Only a session may: a token cannot make another one."""
+    viewer = _session(ctx)
+    checks = Checks()
+    own = checks.check(("name",), inputs.name, name)
+    granted = checks.check(("scopes",), _scopes, scopes)
+    limit = None
+    if spend_limit is not None:
+        limit = checks.check(("spendLimitPerDay", "amount"), inputs.money, spend_limit)
+    ends = checks.check(("expiresAt",), _expiry, expires_at, ctx.now())
+    checks.done()
+    token = TokenRow(
+        id=ctx.new_id(),
+        user_id=viewer.user_id,
+        kind=TokenKind.ACCESS,
+        name=own,
+        scope_names=" ".join(granted),
+        spend_limit=None if limit is None else limit.minor_units,
+        spend_limit_currency=None if limit is None else limit.currency,
+        created_at=ctx.now(),
+        expires_at=ends,
+        last_used_at=None,
+        revoked_at=None,
+    )
+    secret = _new_secret()
+    await _keep(ctx, token, secret)
+    return NewToken(secret, token)
+
+
+async def revoke_access_token(ctx: Context, public_id: str) -> TokenRow:
+    """Makes one's own token useless. Only a session may."""
+    viewer = _session(ctx)
+    key = key_of(public_id, Kind.TOKEN)
+    token = (await tokens_by_id(ctx, [key])).get(key) if key is not None else None
+    if token is None or token.user_id != viewer.user_id or token.revoked_at is not None:
+        raise Refused(InputError("You have no such access token.", ("id",)))
+    await _revoke_token(ctx, token.id)
+    return token
+
+
+async def access_tokens_of(ctx: Context, users: list[UserRow]) -> list[list[TokenRow]]:
+    """Each user's own access tokens that are not revoked, the newest first."""
+    rows = await ctx.database.fetch(_of_users, keys=[user.id for user in users])
+    return [[row for row in rows if row.user_id == user.id] for user in users]
+
+
+async def tokens_by_id(ctx: Context, ids: list[UUID]) -> dict[UUID, TokenRow]:
+    """The access tokens with these ids."""
+    rows = await ctx.database.fetch(_by_ids, keys=ids) if ids else []
+    return {row.id: row for row in rows if row.kind is TokenKind.ACCESS}
+
+
+async def grant_demo_token(ctx: Context, user_id: UUID, secret: str) -> None:
+    """Makes a known secret of the demo data a token; it counts in demo mode only."""
+    await _keep(ctx, _whole(ctx, user_id, TokenKind.DEMO, "Demo", None), secret)
+
+
+async def _begin(ctx: Context, user_id: UUID) -> Session:
+    expires_at = ctx.now() + SESSION_LIFETIME
+    token = _whole(ctx, user_id, TokenKind.SESSION, "Session", expires_at)
+    session = Session(_new_secret(), expires_at)
+    await _keep(ctx, token, session.secret)
+    ctx.viewer = _viewer(token)
+    ctx.session = session
+    return session
+
+
+def _whole(ctx: Context, user_id: UUID, kind: TokenKind, name: str, expires_at: datetime | None) -> TokenRow:
+    scopes = " ".join(ALL_SCOPES)
+    return TokenRow(ctx.new_id(), user_id, kind, name, scopes, None, None, ctx.now(), expires_at, None, None)
+
+
+async def _keep(ctx: Context, token: TokenRow, secret: str) -> None:
+    row = token._asdict()
+    row["scopes"] = row.pop("scope_names")
+    async with ctx.database.transaction() as transaction:
+        await transaction.run(_insert_token, **row, secret_hash=_hashed(secret))
+
+
+async def _revoke_token(ctx: Context, token_id: UUID) -> None:
+    async with ctx.database.transaction() as transaction:
+        await transaction.run(_revoke, token_id=token_id, moment=ctx.now())
+
+
+def _session(ctx: Context) -> Viewer:
+    viewer = ctx.actor(TokenScope.WRITE)
+    if viewer.kind is TokenKind.ACCESS:
+        raise Refused(NotPermittedError("Access tokens are managed from a session, not with another token."))
+    return viewer
+
+
+def _viewer(token: TokenRow) -> Viewer:
+    return Viewer(token.user_id, token.id, token.kind, frozenset(token.scopes), token.spend_limit_per_day)
+
+
+def _new_secret() -> str:
+    return "hat_" + secrets.token_urlsafe(32)
+
+
+def _hashed(secret: str) -> bytes:
+    # Enough for a random secret of 256 bits; a password needs argon2.
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def _matches(stored: str, password: str) -> bool:
+    try:
+        return _hasher.verify(stored, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def _scopes(scopes: list[TokenScope]) -> list[TokenScope]:
+    if not scopes:
+        raise InvalidError("An access token needs at least one scope.")
+    return [scope for scope in TokenScope if scope in scopes]
+
+
+def _expiry(expires_at: datetime | None, now: datetime) -> datetime | None:
+    if expires_at is not None and expires_at <= now:
+        raise InvalidError("An access token cannot have expired already.")
+    return expires_at

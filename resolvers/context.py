@@ -1,0 +1,118 @@
+"""What a command or a read is given besides its input."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import NamedTuple, TypeVar
+from uuid import UUID
+
+from ledger import Ledger
+from models.accounts import TokenKind
+from models.database import ContentionError, Database, Transaction
+from models.ids import new_id
+from models.money import Money
+from resolvers.errors import NotPermittedError, Refused, ScopeError, SignInRequiredError
+
+ATTEMPTS = 8
+Result = TypeVar("Result")
+
+
+class TokenScope(StrEnum):
+    """What an access token may do."""
+
+    READ = "READ"
+    WRITE = "WRITE"
+    PAY = "PAY"
+
+
+class Session(NamedTuple):
+    """A sign-in that has begun: its secret, and until when it holds."""
+
+    secret: str
+    expires_at: datetime
+
+
+class Viewer(NamedTuple):
+    """Who asks, and with what token."""
+
+    user_id: UUID
+    token_id: UUID
+    kind: TokenKind
+    scopes: frozenset[TokenScope]
+    spend_limit: Money | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The operator's choices that commands obey."""
+
+    fee_basis_points: int = 0
+    money_limits: bool = True
+    demo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """What lives as long as the process."""
+
+    database: Database
+    ledger: Ledger
+    policy: Policy = field(default_factory=Policy)
+
+
+class Context:
+    """What lives as long as one request."""
+
+    def __init__(self, app: App, viewer: Viewer | None) -> None:
+        self.app = app
+        self.policy = app.policy
+        self.viewer = viewer
+        self.database: Database = app.database
+        self.session: Session | None = None
+        """The session that this request has begun."""
+        self.signed_out = False
+        """Whether this request has ended the session that it came with."""
+
+    @property
+    def viewer_id(self) -> UUID | None:
+        """The viewer's user id; None when signed out."""
+        return None if self.viewer is None else self.viewer.user_id
+
+    def now(self) -> datetime:
+        """The moment, in UTC."""
+        return datetime.now(UTC)
+
+    def new_id(self) -> UUID:
+        """A new id of this moment."""
+        return new_id()
+
+    def reader(self) -> Viewer:
+        """The viewer, who may see private data. Raises SignInRequiredError or ScopeError."""
+        if self.viewer is None:
+            raise SignInRequiredError
+        if TokenScope.READ not in self.viewer.scopes:
+            raise ScopeError("This access token may not read private data: it lacks the scope READ.")
+        return self.viewer
+
+    def actor(self, scope: TokenScope) -> Viewer:
+        """The viewer, who may do what `scope` allows. Raises SignInRequiredError, or Refused without the scope."""
+        if self.viewer is None:
+            raise SignInRequiredError
+        if scope not in self.viewer.scopes:
+            raise Refused(NotPermittedError(f"This access token may not do that: it lacks the scope {scope}."))
+        return self.viewer
+
+    async def transact(self, work: Callable[[Transaction], Awaitable[Result]]) -> Result:
+        """Runs `work` in one transaction, and again if it loses against another one."""
+        for attempt in range(ATTEMPTS):
+            try:
+                async with self.database.transaction() as transaction:
+                    return await work(transaction)
+            except ContentionError:
+                if attempt == ATTEMPTS - 1:
+                    raise
+                await asyncio.sleep(random.uniform(0, 0.002 * 2**attempt))
+        raise AssertionError("the last attempt returns or raises")

@@ -1,0 +1,244 @@
+"""Tips: money for a post, in one transaction with the post's totals."""
+
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import BigInteger, bindparam, cast, func, or_, select
+from sqlmodel import col
+
+from ledger import Write
+from ledger.kinds import tip
+from models.database import Command, PageQuery, Query, any_of, insert
+from models.money import Currency, Money
+from models.transfers import PostTips, Transfer, TransferKind, TransferStatus, Visibility
+from models.users import Follow
+from resolvers import blocks, inputs, limits, wallets
+from resolvers.blocks import VIEWER, or_nobody, unless_blocked
+from resolvers.context import Context, TokenScope, Viewer
+from resolvers.errors import (
+    BlockedError,
+    InsufficientFundsError,
+    LimitExceededError,
+    LimitState,
+    NotFoundError,
+    NotPermittedError,
+    Refused,
+    UserError,
+)
+from resolvers.inputs import Checks, MoneyAsked
+from resolvers.pagination import After, First, Listing, Page, window
+from resolvers.posts import PostRow, post_by_public_id, posts_or_none
+from resolvers.transfers import (
+    AMOUNT,
+    COLUMNS,
+    Moved,
+    Request,
+    TransferRow,
+    check_money,
+    post,
+    recalled,
+    request_hash,
+)
+from resolvers.wallets import InCurrency, WalletRow
+
+NO_SUCH_POST = NotFoundError("There is no such post.", ("postId",))
+
+
+class TotalRow(NamedTuple):
+    """What a post has been tipped in one currency."""
+
+    post_id: UUID
+    currency: Currency
+    tip_count: int
+    total: int
+
+
+class _SumRow(NamedTuple):
+    post_id: UUID
+    total: int
+
+
+class TipPreview(NamedTuple):
+    """What a tip would do. `balance_after` is None when there is nothing to say it of."""
+
+    fee: Money
+    recipient_gets: Money
+    balance_after: Money | None
+    user_errors: list[UserError]
+
+
+def _visible(columns: Any) -> list[Any]:
+    """A tip in a post's list: public ones, the viewer's own, and those for followers of who sent it."""
+    follows = Follow.__table__.alias()  # type: ignore[attr-defined]
+    followed = select(follows.c.followed_id).where(
+        follows.c.follower_id == VIEWER, follows.c.followed_id == columns.sender_id
+    )
+    return [
+        columns.kind == TransferKind.TIP,
+        or_(
+            columns.visibility == Visibility.PUBLIC,
+            columns.sender_id == VIEWER,
+            columns.recipient_id == VIEWER,
+            (columns.visibility == Visibility.FOLLOWERS) & followed.exists(),
+        ),
+        unless_blocked(columns.sender_id),
+    ]
+
+
+_tips: Listing[TransferRow] = Listing(
+    PageQuery(TransferRow, COLUMNS, parent=Transfer.post_id, order=Transfer.id, where=_visible),
+    order=lambda transfer: transfer.id,
+    parent=lambda transfer: _post_of(transfer),
+)
+_totals = Query(
+    TotalRow,
+    select(PostTips.post_id, PostTips.currency, PostTips.tip_count, PostTips.total).where(any_of(PostTips.post_id)),
+)
+_by_viewer = Query(
+    _SumRow,
+    select(col(Transfer.post_id), cast(func.sum(Transfer.amount), BigInteger))
+    .where(
+        col(Transfer.sender_id) == VIEWER,
+        any_of(Transfer.post_id),
+        col(Transfer.currency) == bindparam("in_currency"),
+    )
+    .group_by(col(Transfer.post_id)),
+)
+_total = insert(PostTips).values({name: bindparam(name) for name in PostTips.model_fields})
+_columns = PostTips.__table__.c  # type: ignore[attr-defined]
+_add_total = Command(
+    _total.on_conflict_do_update(
+        index_elements=["post_id", "currency"],
+        set_={
+            "tip_count": _columns.tip_count + _total.excluded.tip_count,
+            "total": _columns.total + _total.excluded.total,
+        },
+    )
+)
+
+
+async def tips_of(
+    ctx: Context, posts: list[PostRow], *, first: First = None, after: After = None
+) -> list[Page[TransferRow]]:
+    """The tips of each post that the viewer may see, newest first."""
+    asked = window(first, after)
+    viewer = or_nobody(ctx.viewer_id)
+    pages = await _tips.pages(ctx.database, [post.id for post in posts], asked, viewer=viewer)
+    return [pages[post.id] for post in posts]
+
+
+async def tip_count_of(ctx: Context, posts: list[PostRow]) -> list[int]:
+    """How many tips each post has had, in all currencies, whoever may see them."""
+    counts: dict[UUID, int] = {}
+    for row in await ctx.database.fetch(_totals, keys=[post.id for post in posts]):
+        counts[row.post_id] = counts.get(row.post_id, 0) + row.tip_count
+    return [counts.get(post.id, 0) for post in posts]
+
+
+async def tip_total_of(ctx: Context, posts: list[PostRow], *, currency: InCurrency = Currency.USD) -> list[Money]:
+    """What each post has been tipped in one currency."""
+    rows = await ctx.database.fetch(_totals, keys=[post.id for post in posts])
+    totals = {row.post_id: row.total for row in rows if row.currency is currency}
+    return [Money(totals.get(post.id, 0), currency) for post in posts]
+
+
+async def viewer_tip_total_of(
+    ctx: Context, posts: list[PostRow], *, currency: InCurrency = Currency.USD
+) -> list[Money | None]:
+    """What the viewer has tipped each post in one currency; None when signed out."""
+    if ctx.viewer_id is None:
+        return [None] * len(posts)
+    keys = [post.id for post in posts]
+    rows = await ctx.database.fetch(_by_viewer, viewer=ctx.viewer_id, keys=keys, in_currency=currency)
+    totals = {row.post_id: row.total for row in rows}
+    return [Money(totals.get(post.id, 0), currency) for post in posts]
+
+
+async def tipped_posts_of(ctx: Context, tips: list[TransferRow]) -> list[PostRow | None]:
+    """The post of each tip; None once it is deleted."""
+    return await posts_or_none(ctx, [tip.post_id for tip in tips])
+
+
+async def tip_post(
+    ctx: Context, post_id: str, asked: MoneyAsked, note: str | None, visibility: Visibility, key: str
+) -> Moved:
+    """Tips a post from the viewer's wallet. The post's totals change in the same transaction."""
+    viewer = ctx.actor(TokenScope.PAY)
+    checks = Checks()
+    amount, kept_note = check_money(checks, asked, key, note)
+    checks.done()
+    hashed = request_hash("tipPost", post=post_id, amount=amount, note=kept_note, visibility=visibility)
+    request = Request(viewer, key, hashed)
+    tipped = await post_by_public_id(ctx, post_id)
+    refusal = await _refusal(ctx, viewer, tipped)
+    if tipped is None or refusal is not None:
+        return await recalled(ctx, request, refusal or NO_SUCH_POST)
+    fee = tip.fee_of(amount, ctx.policy.fee_basis_points)
+    transfer = TransferRow(
+        id=ctx.new_id(),
+        kind=TransferKind.TIP,
+        sender_id=viewer.user_id,
+        recipient_id=tipped.author_id,
+        post_id=tipped.id,
+        amount=amount.minor_units,
+        fee=fee.minor_units,
+        currency=amount.currency,
+        status=TransferStatus.COMPLETED,
+        visibility=visibility,
+        note=kept_note,
+        rail=None,
+        environment=None,
+        network_code=None,
+        created_at=ctx.now(),
+    )
+    lines = tip.lines(viewer.user_id, tipped.author_id, amount, fee)
+    total = {"post_id": tipped.id, "currency": amount.currency, "tip_count": 1, "total": amount.minor_units}
+    writes = (Write(_add_total, total),)
+    return await post(ctx, request, transfer, lines, limits.spending(ctx, viewer, amount), writes)
+
+
+async def tip_preview(ctx: Context, post_id: str, asked: MoneyAsked) -> TipPreview:
+    """What a tip would do, by the rules of `tip_post`; nothing is written."""
+    nothing = Money(0, asked.currency)
+    try:
+        viewer = ctx.actor(TokenScope.PAY)
+        checks = Checks()
+        amount = checks.check(AMOUNT, inputs.money, asked)
+        checks.done()
+    except Refused as refused:
+        return TipPreview(nothing, nothing, None, list(refused.errors))
+    fee = tip.fee_of(amount, ctx.policy.fee_basis_points)
+    gets = Money(amount.minor_units - fee.minor_units, amount.currency)
+    refusal = await _refusal(ctx, viewer, await post_by_public_id(ctx, post_id))
+    if refusal is not None:
+        return TipPreview(fee, gets, None, [refusal])
+    [balance] = await wallets.balance_of(ctx, [WalletRow(viewer.user_id)], currency=amount.currency)
+    left = balance.available.minor_units - amount.minor_units
+    if left < 0:
+        short = InsufficientFundsError(
+            "The balance is too low.", AMOUNT, available=balance.available, shortfall=Money(-left, amount.currency)
+        )
+        return TipPreview(fee, gets, None, [short])
+    exceeded = await limits.first_exceeded(ctx, limits.spending(ctx, viewer, amount))
+    if exceeded is not None:
+        return TipPreview(fee, gets, None, [_over(exceeded)])
+    return TipPreview(fee, gets, Money(left, amount.currency), [])
+
+
+async def _refusal(ctx: Context, viewer: Viewer, tipped: PostRow | None) -> UserError | None:
+    if tipped is None:
+        return NO_SUCH_POST
+    if tipped.author_id == viewer.user_id:
+        return NotPermittedError("You cannot tip your own post.", ("postId",))
+    if await blocks.is_blocked(ctx.database, viewer.user_id, tipped.author_id):
+        return BlockedError("One of you has blocked the other.", ("postId",))
+    return None
+
+
+def _over(limit: LimitState) -> UserError:
+    return LimitExceededError("This would pass a limit.", AMOUNT, limit=limit)
+
+
+def _post_of(transfer: TransferRow) -> UUID:
+    assert transfer.post_id is not None, "a tip has a post"
+    return transfer.post_id

@@ -1,0 +1,187 @@
+"""Transfers: what is common to tips, payments and top-ups, and how money commands talk to the ledger."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import bindparam, select
+
+import ledger
+from ledger import Draw, Line, Order, Receipt, Write
+from models.database import Command, Query, any_of, insert
+from models.money import Currency, Money
+from models.transfers import Rail, RailEnvironment, Transfer, TransferKind, TransferStatus, Visibility
+from resolvers import inputs
+from resolvers.context import Context, Viewer
+from resolvers.errors import (
+    IdempotencyConflictError,
+    InsufficientFundsError,
+    LimitExceededError,
+    LimitState,
+    Refused,
+    UserError,
+)
+from resolvers.ids import Kind
+from resolvers.inputs import Checks, MoneyAsked
+from resolvers.users import UserRow, users_or_none
+
+AMOUNT = ("amount", "amount")
+
+
+class TransferRow(NamedTuple):
+    """A transfer, whichever kind it is. `amount` and `fee` are minor units of `currency`."""
+
+    id: UUID
+    kind: TransferKind
+    sender_id: UUID | None
+    recipient_id: UUID | None
+    post_id: UUID | None
+    amount: int
+    fee: int
+    currency: Currency
+    status: TransferStatus
+    visibility: Visibility
+    note: str | None
+    rail: Rail | None
+    environment: RailEnvironment | None
+    network_code: str | None
+    created_at: datetime
+
+
+class Moved(NamedTuple):
+    """The answer of a money command: the transfer that stands, and whether it stood before."""
+
+    transfer: TransferRow
+    replayed: bool
+
+
+KINDS = {TransferKind.TIP: Kind.TIP, TransferKind.PAYMENT: Kind.PAYMENT, TransferKind.TOP_UP: Kind.TOP_UP}
+COLUMNS = tuple(getattr(Transfer, name) for name in TransferRow._fields)
+
+_by_ids = Query(TransferRow, select(*COLUMNS).where(any_of(Transfer.id)))
+_insert = Command(insert(Transfer).values({name: bindparam(name) for name in Transfer.model_fields}))
+
+
+async def transfers_by_id(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, TransferRow]:
+    """The transfers with these ids, whoever may see them."""
+    rows = await ctx.database.fetch(_by_ids, keys=list(set(ids))) if ids else []
+    return {row.id: row for row in rows}
+
+
+async def senders_of(ctx: Context, transfers: list[TransferRow]) -> list[UserRow | None]:
+    """Who sent each transfer; nobody where money came in over a rail."""
+    return await users_or_none(ctx, [transfer.sender_id for transfer in transfers])
+
+
+async def recipients_of(ctx: Context, transfers: list[TransferRow]) -> list[UserRow | None]:
+    """Who received each transfer."""
+    return await users_or_none(ctx, [transfer.recipient_id for transfer in transfers])
+
+
+def is_party(transfer: TransferRow, viewer_id: UUID | None) -> bool:
+    """Whether the viewer sent or received the transfer."""
+    return viewer_id is not None and viewer_id in (transfer.sender_id, transfer.recipient_id)
+
+
+def check_money(checks: Checks, asked: MoneyAsked, key: str, note: str | None) -> tuple[Money, str | None]:
+    """Checks what every money command is given: the amount, the note, and the key under which it is remembered."""
+    amount = checks.check(AMOUNT, inputs.money, asked)
+    kept = checks.check(("note",), inputs.note, note)
+    checks.check(("idempotencyKey",), inputs.idempotency_key, key)
+    return amount, kept
+
+
+def request_hash(operation: str, **given: Any) -> bytes:
+    """What tells a retry from another request: the operation and its input, whatever is selected of the answer."""
+    return hashlib.sha256(json.dumps([operation, given], sort_keys=True, default=str).encode()).digest()
+
+
+class Request(NamedTuple):
+    """A request for money to move, and how it is known again."""
+
+    viewer: Viewer
+    key: str
+    hash: bytes
+
+
+async def recalled(ctx: Context, request: Request, refusal: UserError) -> Moved:
+    """The answer to a retry of what has been answered, or, to a first try, Refused with `refusal`.
+
+    What was posted stays answered, even if by now it would not be allowed.
+    """
+    try:
+        receipt = await ctx.app.ledger.recall(request.viewer.user_id, request.key, request.hash)
+    except ledger.LedgerError as error:
+        raise _refused(error) from error
+    if receipt is None:
+        raise Refused(refusal)
+    return await _moved(ctx, receipt)
+
+
+async def post(
+    ctx: Context,
+    request: Request,
+    transfer: TransferRow,
+    lines: tuple[Line, ...],
+    draws: tuple[Draw, ...] = (),
+    writes: tuple[Write, ...] = (),
+) -> Moved:
+    """Posts a transfer with its row and `writes` in one transaction. Raises Refused."""
+    order = Order(
+        id=transfer.id,
+        kind=transfer.kind,
+        actor_id=request.viewer.user_id,
+        key=request.key,
+        request_hash=request.hash,
+        created_at=transfer.created_at,
+        lines=lines,
+        draws=draws,
+        writes=(Write(_insert, transfer._asdict()), *writes),
+    )
+    try:
+        receipt = await ctx.app.ledger.submit(order)
+    except ledger.LedgerError as error:
+        raise _refused(error) from error
+    return Moved(transfer, replayed=False) if not receipt.replayed else await _moved(ctx, receipt)
+
+
+async def _moved(ctx: Context, receipt: Receipt) -> Moved:
+    transfers = await transfers_by_id(ctx, [receipt.journal_id])
+    return Moved(transfers[receipt.journal_id], replayed=True)
+
+
+def _refused(error: ledger.LedgerError) -> Exception:
+    """What a client is told of the ledger's refusal; an outage stays what it is."""
+    match error:
+        case ledger.InsufficientFundsError():
+            message = "The balance is too low."
+            told: UserError = InsufficientFundsError(
+                message, AMOUNT, available=error.available, shortfall=error.shortfall
+            )
+        case ledger.LimitExceededError():
+            limit = LimitState(error.name, error.max, error.used, error.resets_at)
+            told = LimitExceededError("This would pass a limit.", AMOUNT, limit=limit)
+        case ledger.IdempotencyConflictError():
+            message = "This idempotency key was used before for another request."
+            told = IdempotencyConflictError(message, ("idempotencyKey",), first_used_at=error.first_used_at)
+        case _:
+            return error
+    return Refused(told)
+
+
+def amount_of(transfer: TransferRow) -> Money:
+    """What was moved, fee included."""
+    return Money(transfer.amount, transfer.currency)
+
+
+def fee_of(transfer: TransferRow) -> Money:
+    """The house's share of the amount."""
+    return Money(transfer.fee, transfer.currency)
+
+
+def of_kind(row: object, kind: TransferKind) -> bool:
+    """Whether a row is a transfer of this kind."""
+    return isinstance(row, TransferRow) and row.kind is kind

@@ -1,0 +1,243 @@
+"""People: reading them, following and blocking them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import bindparam, delete, select, update
+from sqlmodel import col
+
+from models.database import Command, PageQuery, Query, Transaction, any_of, insert
+from models.types import Id
+from models.users import Block, Follow, User, UserCounters
+from resolvers import blocks
+from resolvers.blocks import VIEWER
+from resolvers.context import Context, TokenScope
+from resolvers.errors import BlockedError, NotFoundError, NotPermittedError, Refused
+from resolvers.ids import Kind, key_of
+from resolvers.pagination import After, First, Listing, Page, window, with_nodes
+
+
+class UserRow(NamedTuple):
+    """A person, with what is counted about them."""
+
+    id: UUID
+    handle: str
+    display_name: str
+    bio: str | None
+    avatar_url: str | None
+    created_at: datetime
+    follower_count: int
+    following_count: int
+    post_count: int
+
+
+class FollowRow(NamedTuple):
+    """Who follows whom; the id orders it."""
+
+    id: UUID
+    follower_id: UUID
+    followed_id: UUID
+
+
+class IdRow(NamedTuple):
+    """One id."""
+
+    id: UUID
+
+
+_USER = select(
+    User.id,
+    User.handle,
+    User.display_name,
+    User.bio,
+    User.avatar_url,
+    User.created_at,
+    UserCounters.follower_count,
+    UserCounters.following_count,
+    UserCounters.post_count,
+).join(UserCounters, col(UserCounters.user_id) == User.id)
+
+_by_ids = Query(UserRow, _USER.where(any_of(User.id)))
+_by_handle = Query(UserRow, _USER.where(col(User.handle) == bindparam("handle")))
+_followed_of = Query(
+    IdRow, select(Follow.followed_id).where(col(Follow.follower_id) == VIEWER, any_of(Follow.followed_id))
+)
+
+_FOLLOW = (Follow.id, Follow.follower_id, Follow.followed_id)
+_followers: Listing[FollowRow] = Listing(
+    PageQuery(FollowRow, _FOLLOW, parent=Follow.followed_id, order=Follow.id),
+    order=lambda row: row.id,
+    parent=lambda row: row.followed_id,
+)
+_following: Listing[FollowRow] = Listing(
+    PageQuery(FollowRow, _FOLLOW, parent=Follow.follower_id, order=Follow.id),
+    order=lambda row: row.id,
+    parent=lambda row: row.follower_id,
+)
+
+_insert_follow = Command(
+    insert(Follow)
+    .values({name: bindparam(name) for name in ("id", "follower_id", "followed_id")})
+    .on_conflict_do_nothing()
+)
+_delete_follow = Command(
+    delete(Follow).where(
+        col(Follow.follower_id) == bindparam("follower_id", type_=Id()),
+        col(Follow.followed_id) == bindparam("followed_id", type_=Id()),
+    )
+)
+_delete_block = Command(
+    delete(Block).where(
+        col(Block.blocker_id) == bindparam("blocker_id", type_=Id()),
+        col(Block.blocked_id) == bindparam("blocked_id", type_=Id()),
+    )
+)
+_count = Command(
+    update(UserCounters)
+    .where(col(UserCounters.user_id) == bindparam("counted_id", type_=Id()))
+    .values(
+        follower_count=UserCounters.follower_count + bindparam("followers"),
+        following_count=UserCounters.following_count + bindparam("following"),
+        post_count=UserCounters.post_count + bindparam("posts"),
+    )
+)
+
+
+async def users_by_id(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, UserRow]:
+    """The users with these ids, as far as they exist."""
+    if not ids:
+        return {}
+    rows = await ctx.database.fetch(_by_ids, keys=list(set(ids)))
+    return {row.id: row for row in rows}
+
+
+async def users_or_none(ctx: Context, ids: Sequence[UUID | None]) -> list[UserRow | None]:
+    """The user of each id, in the same order."""
+    users = await users_by_id(ctx, [key for key in ids if key is not None])
+    return [None if key is None else users.get(key) for key in ids]
+
+
+async def user_by_handle(ctx: Context, handle: str) -> UserRow | None:
+    """The user with this handle, in whatever case it is written."""
+    return await ctx.database.first(_by_handle, handle=handle.removeprefix("@").lower())
+
+
+async def followers_of(
+    ctx: Context, users: list[UserRow], *, first: First = None, after: After = None
+) -> list[Page[UserRow]]:
+    """Who follows each user, newest first."""
+    pages = await _followers.pages(ctx.database, [user.id for user in users], window(first, after))
+    return await _people(ctx, [pages[user.id] for user in users], lambda follow: follow.follower_id)
+
+
+async def following_of(
+    ctx: Context, users: list[UserRow], *, first: First = None, after: After = None
+) -> list[Page[UserRow]]:
+    """Whom each user follows, newest first."""
+    pages = await _following.pages(ctx.database, [user.id for user in users], window(first, after))
+    return await _people(ctx, [pages[user.id] for user in users], lambda follow: follow.followed_id)
+
+
+async def _people(ctx: Context, pages: list[Page[FollowRow]], person: Any) -> list[Page[UserRow]]:
+    users = await users_by_id(ctx, [person(edge.node) for page in pages for edge in page.edges])
+    return [with_nodes(page, [users.get(person(edge.node)) for edge in page.edges]) for page in pages]
+
+
+async def viewer_is_following(ctx: Context, users: list[UserRow]) -> list[bool]:
+    """Whether the viewer follows each user."""
+    if ctx.viewer_id is None:
+        return [False] * len(users)
+    rows = await ctx.database.fetch(_followed_of, viewer=ctx.viewer_id, keys=[user.id for user in users])
+    followed = {row.id for row in rows}
+    return [user.id in followed for user in users]
+
+
+async def viewer_has_blocked(ctx: Context, users: list[UserRow]) -> list[bool]:
+    """Whether the viewer has blocked each user."""
+    if ctx.viewer_id is None:
+        return [False] * len(users)
+    rows = await blocks.blocks_between(ctx.database, ctx.viewer_id, [user.id for user in users])
+    blocked = {row.blocked_id for row in rows if row.blocker_id == ctx.viewer_id}
+    return [user.id in blocked for user in users]
+
+
+async def viewer_can_tip(ctx: Context, users: list[UserRow]) -> list[bool]:
+    """Whether the viewer may tip each user: signed in, not themselves, no block between them."""
+    viewer = ctx.viewer
+    if viewer is None or TokenScope.PAY not in viewer.scopes:
+        return [False] * len(users)
+    rows = await blocks.blocks_between(ctx.database, viewer.user_id, [user.id for user in users])
+    apart = {row.blocker_id for row in rows} | {row.blocked_id for row in rows} | {viewer.user_id}
+    return [user.id not in apart for user in users]
+
+
+async def follow_user(ctx: Context, public_id: str, *, on: bool) -> UserRow:
+    """Follows a user, or no longer; saying it twice changes nothing more."""
+    viewer = ctx.actor(TokenScope.WRITE)
+    user = await _other(ctx, public_id, "You cannot follow yourself.")
+    if on and await blocks.is_blocked(ctx.database, viewer.user_id, user.id):
+        raise Refused(BlockedError("One of you has blocked the other.", ("id",)))
+
+    async def write(transaction: Transaction) -> None:
+        follow = {"follower_id": viewer.user_id, "followed_id": user.id}
+        if on:
+            changed = await transaction.run(_insert_follow, id=ctx.new_id(), **follow)
+        else:
+            changed = -await transaction.run(_delete_follow, **follow)
+        await count(transaction, {viewer.user_id: Counted(following=changed), user.id: Counted(followers=changed)})
+
+    await ctx.transact(write)
+    return await _again(ctx, user.id)
+
+
+async def block_user(ctx: Context, public_id: str, *, on: bool) -> UserRow:
+    """Blocks a user, which also ends following in both directions; or no longer blocks them."""
+    viewer = ctx.actor(TokenScope.WRITE)
+    user = await _other(ctx, public_id, "You cannot block yourself.")
+    block = {"blocker_id": viewer.user_id, "blocked_id": user.id}
+
+    async def write(transaction: Transaction) -> None:
+        if not on:
+            await transaction.run(_delete_block, **block)
+            return
+        await transaction.run(blocks.insert_block, **block, created_at=ctx.now())
+        gone = await transaction.run(_delete_follow, follower_id=viewer.user_id, followed_id=user.id)
+        lost = await transaction.run(_delete_follow, follower_id=user.id, followed_id=viewer.user_id)
+        counted = {viewer.user_id: Counted(-lost, -gone), user.id: Counted(-gone, -lost)}
+        await count(transaction, counted)
+
+    await ctx.transact(write)
+    return await _again(ctx, user.id)
+
+
+class Counted(NamedTuple):
+    """What is added to a user's counts."""
+
+    followers: int = 0
+    following: int = 0
+    posts: int = 0
+
+
+async def count(transaction: Transaction, changes: dict[UUID, Counted]) -> None:
+    """Adds to users' counts, in the order of their ids, so that two transactions never wait in a circle."""
+    rows = [
+        {"counted_id": user_id, **changes[user_id]._asdict()} for user_id in sorted(changes) if any(changes[user_id])
+    ]
+    if rows:
+        await transaction.run_many(_count, rows)
+
+
+async def _other(ctx: Context, public_id: str, refusal: str) -> UserRow:
+    key = key_of(public_id, Kind.USER)
+    user = (await users_by_id(ctx, [key])).get(key) if key is not None else None
+    if user is None:
+        raise Refused(NotFoundError("There is no such user.", ("id",)))
+    if user.id == ctx.viewer_id:
+        raise Refused(NotPermittedError(refusal, ("id",)))
+    return user
+
+
+async def _again(ctx: Context, user_id: UUID) -> UserRow:
+    return (await users_by_id(ctx, [user_id]))[user_id]

@@ -1,0 +1,156 @@
+"""Wallets: balances, statement lines, and topping up."""
+
+from typing import Annotated, NamedTuple
+from uuid import UUID
+
+from ledger.kinds import top_up
+from ledger.reads import BalanceRow, EntryRow, balances_of_owners, entries_at, entries_of_accounts
+from models.money import Currency, Money
+from models.transfers import Rail, TransferKind, TransferStatus, Visibility
+from rails import Pull, RailAdapter, SandboxRail
+from resolvers import funding, limits
+from resolvers.context import Context, TokenScope
+from resolvers.errors import NotFoundError
+from resolvers.ids import Kind, NodeId, key_of
+from resolvers.inputs import Checks, MoneyAsked
+from resolvers.pagination import After, First, Listing, Page, window
+from resolvers.transfers import Moved, Request, TransferRow, check_money, post, recalled, request_hash, transfers_by_id
+
+InCurrency = Annotated[Currency, "In which currency."]
+
+RAILS: dict[Rail, RailAdapter] = {Rail.SANDBOX: SandboxRail()}
+
+
+class WalletRow(NamedTuple):
+    """A user's wallet. It needs no row of its own: its accounts are opened as money comes."""
+
+    owner_id: UUID
+
+
+class Balance(NamedTuple):
+    """A wallet's money in one currency. `available` + `held` is what the wallet owns."""
+
+    available: Money
+    held: Money
+    pending: Money
+    version: int
+
+
+_entries: Listing[EntryRow] = Listing(
+    entries_of_accounts, order=lambda entry: entry.version, parent=lambda entry: entry.account_id, kind=int
+)
+
+
+async def _accounts(ctx: Context, wallets: list[WalletRow]) -> dict[tuple[UUID, Currency], BalanceRow]:
+    rows = await ctx.database.fetch(balances_of_owners, keys=[wallet.owner_id for wallet in wallets])
+    return {(row.owner_id, row.currency): row for row in rows}
+
+
+async def balance_of(ctx: Context, wallets: list[WalletRow], *, currency: InCurrency = Currency.USD) -> list[Balance]:
+    """Each wallet's balance in one currency; nothing where it never had any."""
+    accounts = await _accounts(ctx, wallets)
+    return [_balance(accounts.get((wallet.owner_id, currency)), currency) for wallet in wallets]
+
+
+async def balances_of(ctx: Context, wallets: list[WalletRow]) -> list[list[Balance]]:
+    """Each wallet's balances in all currencies that it ever had."""
+    accounts = await _accounts(ctx, wallets)
+    return [
+        [_balance(row, currency) for currency in Currency if (row := accounts.get((wallet.owner_id, currency)))]
+        for wallet in wallets
+    ]
+
+
+async def entries_of(
+    ctx: Context,
+    wallets: list[WalletRow],
+    *,
+    currency: InCurrency = Currency.USD,
+    first: First = None,
+    after: After = None,
+) -> list[Page[EntryRow]]:
+    """Each wallet's statement lines in one currency, newest first."""
+    asked = window(first, after)
+    accounts = await _accounts(ctx, wallets)
+    own = [accounts.get((wallet.owner_id, currency)) for wallet in wallets]
+    ids = [UUID(int=0) if account is None else account.account_id for account in own]
+    pages = await _entries.pages(ctx.database, ids, asked)
+    return [pages[account_id] for account_id in ids]
+
+
+async def entries_by_id(ctx: Context, owner_id: UUID, asked: list[NodeId]) -> dict[NodeId, EntryRow]:
+    """Those of these statement lines that are of the owner's wallet."""
+    rows = await ctx.database.fetch(
+        entries_at,
+        owner_id=owner_id,
+        keys=[node.id for node in asked],
+        versions=[node.version for node in asked],
+    )
+    return {NodeId(Kind.ENTRY, row.account_id, row.version): row for row in rows}
+
+
+async def transfers_of_entries(ctx: Context, entries: list[EntryRow]) -> list[TransferRow]:
+    """What moved the money of each line."""
+    transfers = await transfers_by_id(ctx, [entry.journal_id for entry in entries])
+    return [transfers[entry.journal_id] for entry in entries]
+
+
+async def top_up_wallet(ctx: Context, source_id: str | None, asked: MoneyAsked, key: str) -> Moved:
+    """Draws money from a funding source, the account's first if none is named, into the wallet."""
+    viewer = ctx.actor(TokenScope.PAY)
+    checks = Checks()
+    amount, _ = check_money(checks, asked, key, None)
+    checks.done()
+    hashed = request_hash("topUpWallet", source=source_id, amount=amount)
+    request = Request(viewer, key, hashed)
+    source = await _source(ctx, viewer.user_id, source_id)
+    if source is None:
+        return await recalled(ctx, request, NotFoundError("You have no such funding source.", ("fundingSourceId",)))
+    transfer_id, now = ctx.new_id(), ctx.now()
+    rail = RAILS[source.rail]
+    approved = await rail.pull(Pull(transfer_id, source.id, amount))
+    transfer = TransferRow(
+        id=transfer_id,
+        kind=TransferKind.TOP_UP,
+        sender_id=None,
+        recipient_id=viewer.user_id,
+        post_id=None,
+        amount=amount.minor_units,
+        fee=0,
+        currency=amount.currency,
+        status=TransferStatus.COMPLETED,
+        visibility=Visibility.PARTIES_ONLY,
+        note=None,
+        rail=rail.rail,
+        environment=rail.environment,
+        network_code=approved.network_code,
+        created_at=now,
+    )
+    lines = top_up.lines(viewer.user_id, amount)
+    return await post(ctx, request, transfer, lines, limits.topping_up(ctx, viewer, amount))
+
+
+async def _source(ctx: Context, user_id: UUID, public_id: str | None) -> funding.FundingSourceRow | None:
+    sources = await funding.sources_of_user(ctx, user_id)
+    if public_id is None:
+        return sources[0] if sources else None
+    key = key_of(public_id, Kind.CARD)
+    return next((source for source in sources if source.id == key), None)
+
+
+def _balance(account: BalanceRow | None, currency: Currency) -> Balance:
+    if account is None:
+        nothing = Money(0, currency)
+        return Balance(nothing, nothing, nothing, 0)
+    available, held, pending = account.available, account.held, account.pending
+    return Balance(Money(available, currency), Money(held, currency), Money(pending, currency), account.version)
+
+
+def entry_amount(entry: EntryRow) -> Money:
+    """What the line did to the balance: negative when money left."""
+    return Money(entry.amount, entry.currency)
+
+
+def entry_balance(entry: EntryRow) -> Money:
+    """The balance after the line."""
+    return Money(entry.balance_after, entry.currency)

@@ -1,0 +1,35 @@
+"""What a client sees: types, inputs, errors and root fields. A field's body is one line."""
+
+import strawberry
+from graphql import GraphQLSchema, lexicographic_sort_schema, print_schema
+from strawberry.schema.config import StrawberryConfig
+
+from schema import enums
+from schema.context import OperationContext
+from schema.mutation import Mutation
+from schema.query import Query
+from schema.scalars import SCALARS
+from schema.transfers import Payment, RailTransfer, Tip
+from schema.wallets import DebitCard
+
+__all__ = ["OperationContext", "core_schema", "sdl"]
+
+assert enums  # its import describes the enumerations
+
+_schema = strawberry.Schema(
+    query=Query,
+    mutation=Mutation,
+    types=[Tip, Payment, RailTransfer, DebitCard],
+    config=StrawberryConfig(scalar_map=SCALARS),
+)
+
+core_schema: GraphQLSchema = _schema._schema
+core_schema.description = (
+    "A social feed in which any post can be tipped, and the wallet behind it. "
+    "Sign in with `Authorization: Bearer`, or by the cookie that `signIn` sets."
+)
+
+
+def sdl() -> str:
+    """The schema in GraphQL's schema definition language, sorted."""
+    return print_schema(lexicographic_sort_schema(core_schema)) + "\n"

@@ -1,0 +1,50 @@
+"""What only the signed-in see of themselves."""
+
+from datetime import datetime
+from typing import Any
+
+import strawberry
+
+from execution.fields import computed, edge
+from resolvers import accounts, funding, limits
+from resolvers.context import TokenScope
+from resolvers.ids import Kind
+from resolvers.wallets import WalletRow
+from schema.errors import Limit
+from schema.money import Money
+from schema.nodes import Node, global_id
+from schema.users import User
+from schema.wallets import FundingSource, Wallet
+
+
+@strawberry.type(description="A token with which an app acts for a person. Its secret is shown only once.")
+class AccessToken(Node):
+    """A token with which an app acts for a person."""
+
+    id: strawberry.ID = global_id(Kind.TOKEN)
+    name: str = strawberry.field(description="What its owner calls it.")
+    scopes: list[TokenScope] = strawberry.field(description="What it may do.")
+    created_at: datetime = strawberry.field(description="When it was made.")
+    expires_at: datetime | None = strawberry.field(description="When it ends; null if it does not.")
+    last_used_at: datetime | None = strawberry.field(description="When it was last used, to the minute.")
+    spend_limit_per_day: Money | None = strawberry.field(
+        description="How much it may spend in one UTC day; null: only the account's own limits."
+    )
+
+    @classmethod
+    def is_type_of(cls, row: Any, _: Any) -> bool:
+        """Whether this is the type of a row."""
+        return isinstance(row, accounts.TokenRow)
+
+
+@strawberry.type(description="The signed-in person, with what is private.")
+class Viewer:
+    """The signed-in person, with what is private. Its rows are users."""
+
+    user: User = computed(lambda user: user, "The person, as everyone sees them.")
+    wallet: Wallet = computed(lambda user: WalletRow(user.id), "Their money.")
+    limits: list[Limit] = edge(limits.limits_of, "How much they may move, and what is used of it.")
+    funding_sources: list[FundingSource] = edge(funding.funding_sources_of, "Where their money comes from.")
+    access_tokens: list[AccessToken] = edge(
+        accounts.access_tokens_of, "The tokens that they have made and not revoked, newest first."
+    )

@@ -1,0 +1,81 @@
+"""The enumerations that clients see, each value with what it means."""
+
+from enum import StrEnum
+
+import strawberry
+
+from models.money import Currency
+from models.transfers import Rail, RailEnvironment, TransferStatus, Visibility
+from resolvers.context import TokenScope
+from resolvers.errors import UserErrorCode
+from resolvers.feed import FeedKind
+
+
+def _enum(choices: type[StrEnum], description: str, values: dict[StrEnum, str], name: str | None = None) -> None:
+    defined = strawberry.enum(choices, name=name, description=description)
+    for value in defined.__strawberry_definition__.values:  # type: ignore[attr-defined]
+        value.description = values[choices(value.value)]
+
+
+_enum(
+    Currency,
+    "The currencies that a wallet can hold, as in ISO 4217.",
+    {
+        Currency.USD: "US dollar, with two decimal places.",
+        Currency.EUR: "Euro, with two decimal places.",
+        Currency.GBP: "Pound sterling, with two decimal places.",
+        Currency.JPY: "Japanese yen, without decimal places.",
+        Currency.CNY: "Chinese yuan, with two decimal places.",
+    },
+    name="CurrencyCode",
+)
+_enum(
+    FeedKind,
+    "Which posts a feed shows.",
+    {
+        FeedKind.FOLLOWING: "Posts of those whom the viewer follows, and the viewer's own. Needs a sign-in.",
+        FeedKind.LATEST: "Everyone's posts. Answers the signed out too.",
+    },
+)
+_enum(
+    Visibility,
+    "Who may see a transfer, besides its two parties.",
+    {
+        Visibility.PUBLIC: "Everyone.",
+        Visibility.FOLLOWERS: "Those who follow its sender.",
+        Visibility.PARTIES_ONLY: "Nobody else.",
+    },
+)
+_enum(TransferStatus, "Where a transfer stands.", {TransferStatus.COMPLETED: "The money has moved."})
+_enum(
+    Rail,
+    "The network over which money enters or leaves.",
+    {Rail.SANDBOX: "The embedded rail: play money that moves at once."},
+)
+_enum(
+    RailEnvironment,
+    "Whether a rail moves play money or real money.",
+    {RailEnvironment.SANDBOX: "Play money.", RailEnvironment.LIVE: "Real money."},
+)
+_enum(
+    TokenScope,
+    "What an access token may do.",
+    {
+        TokenScope.READ: "Read the private data under `viewer`.",
+        TokenScope.WRITE: "Post, like, repost, follow and block.",
+        TokenScope.PAY: "Move money: tip, send and top up.",
+    },
+)
+_enum(
+    UserErrorCode,
+    "What kind of expected failure it is, for programs.",
+    {
+        UserErrorCode.INVALID: "A value cannot be accepted.",
+        UserErrorCode.NOT_FOUND: "Something that is named does not exist, or not for this viewer.",
+        UserErrorCode.NOT_PERMITTED: "The viewer, or the token, may not do this.",
+        UserErrorCode.INSUFFICIENT_FUNDS: "The wallet has too little.",
+        UserErrorCode.LIMIT_EXCEEDED: "A limit would be passed.",
+        UserErrorCode.IDEMPOTENCY_CONFLICT: "The idempotency key belongs to another request.",
+        UserErrorCode.BLOCKED: "One of the two has blocked the other.",
+    },
+)

@@ -1,0 +1,51 @@
+"""Everything that can be changed: one mutation a field, its arguments in one input, its outcome in one payload."""
+
+import strawberry
+
+from schema import account_mutations, content_mutations, money_mutations
+from schema.payloads import mutation
+
+
+@strawberry.type(description="Everything that can be changed. Fields of one document run one after another.")
+class Mutation:
+    """Everything that can be changed."""
+
+    sign_up: account_mutations.SessionPayload = mutation(account_mutations.sign_up, "Opens an account and signs it in.")
+    sign_in: account_mutations.SessionPayload = mutation(account_mutations.sign_in, "Begins a session.")
+    sign_out: account_mutations.SignOutPayload = mutation(account_mutations.sign_out, "Ends the session.")
+    create_access_token: account_mutations.AccessTokenPayload = mutation(
+        account_mutations.create_access_token, "Makes a token with which an app can act for the viewer."
+    )
+    revoke_access_token: account_mutations.AccessTokenPayload = mutation(
+        account_mutations.revoke_access_token, "Makes one of the viewer's tokens useless."
+    )
+    create_post: content_mutations.PostPayload = mutation(
+        content_mutations.create_post, "Posts a text, perhaps as a reply or with a quote."
+    )
+    edit_post: content_mutations.PostPayload = mutation(
+        content_mutations.edit_post, "Changes what one's own post says."
+    )
+    delete_post: content_mutations.DeletePostPayload = mutation(
+        content_mutations.delete_post, "Deletes one's own post. Its tips and its replies stay."
+    )
+    like_post: content_mutations.PostPayload = mutation(
+        content_mutations.like_post, "Likes a post, or no longer. Saying it twice changes nothing more."
+    )
+    repost_post: content_mutations.PostPayload = mutation(
+        content_mutations.repost_post, "Reposts a post, or no longer. Saying it twice changes nothing more."
+    )
+    follow_user: content_mutations.UserPayload = mutation(
+        content_mutations.follow_user, "Follows a person, or no longer. Saying it twice changes nothing more."
+    )
+    block_user: content_mutations.UserPayload = mutation(
+        content_mutations.block_user, "Blocks a person, which also ends following both ways; or no longer."
+    )
+    tip_post: money_mutations.TipPostPayload = mutation(
+        money_mutations.tip_post, "Tips a post from the viewer's wallet."
+    )
+    send_money: money_mutations.PaymentPayload = mutation(
+        money_mutations.send_money, "Sends money from the viewer's wallet to another person's."
+    )
+    top_up_wallet: money_mutations.RailTransferPayload = mutation(
+        money_mutations.top_up_wallet, "Draws money from a funding source into the viewer's wallet."
+    )

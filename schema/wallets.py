@@ -1,0 +1,100 @@
+"""Wallets as their owners see them."""
+
+from datetime import datetime
+from typing import Any
+
+import strawberry
+
+from execution.fields import computed, edge
+from resolvers import funding, wallets
+from resolvers.ids import Kind, public_id
+from schema.money import Money
+from schema.nodes import Node, PageInfo, global_id, nodes_field
+from schema.scalars import BigInt
+from schema.transfers import Transfer
+
+
+@strawberry.type(description="A wallet's money in one currency. `available` and `held` together are what it owns.")
+class Balance:
+    """A wallet's money in one currency."""
+
+    available: Money = strawberry.field(description="What can be spent now.")
+    held: Money = strawberry.field(description="What is set aside for something under way.")
+    pending: Money = strawberry.field(description="What is on its way in, and cannot be spent yet.")
+    version: BigInt = strawberry.field(
+        description="How many entries are behind this balance: of two reads, the one with more is the later."
+    )
+
+
+@strawberry.type(description="A line of a wallet's statement.")
+class LedgerEntry(Node):
+    """A line of a wallet's statement."""
+
+    id: strawberry.ID = computed(
+        lambda entry: f"{public_id(Kind.ENTRY, entry.account_id)}_{entry.version}", "The global id."
+    )
+    amount: Money = computed(wallets.entry_amount, "What it did to the balance: negative when money left.")
+    balance_after: Money = computed(wallets.entry_balance, "The balance after it.")
+    version: BigInt = strawberry.field(description="Its number in the wallet's currency: 1, 2, 3, without gaps.")
+    transfer: Transfer = edge(wallets.transfers_of_entries, "What moved the money.")
+    created_at: datetime = strawberry.field(description="When it was posted.")
+
+    @classmethod
+    def is_type_of(cls, row: Any, _: Any) -> bool:
+        """Whether this is the type of a row."""
+        return isinstance(row, wallets.EntryRow)
+
+
+@strawberry.type(description="A statement line's place in its list.")
+class LedgerEntryEdge:
+    """A statement line's place in its list."""
+
+    cursor: str = strawberry.field(description="Where it stands in the list.")
+    node: LedgerEntry = strawberry.field(description="The line.")
+
+
+@strawberry.type(description="A page of statement lines.")
+class LedgerEntryConnection:
+    """A page of statement lines."""
+
+    edges: list[LedgerEntryEdge] = strawberry.field(description="The lines with their places.")
+    nodes: list[LedgerEntry] = nodes_field("The lines.")
+    page_info: PageInfo = strawberry.field(description="What lies around the page.")
+
+
+@strawberry.type(description="A person's money. Only its owner sees it.")
+class Wallet(Node):
+    """A person's money."""
+
+    id: strawberry.ID = global_id(Kind.WALLET, lambda wallet: wallet.owner_id)
+    balance: Balance = edge(wallets.balance_of, "What is in it in one currency.")
+    balances: list[Balance] = edge(wallets.balances_of, "What is in it in each currency that it ever had.")
+    entries: LedgerEntryConnection = edge(wallets.entries_of, "Its statement in one currency, newest line first.")
+
+    @classmethod
+    def is_type_of(cls, row: Any, _: Any) -> bool:
+        """Whether this is the type of a row."""
+        return isinstance(row, wallets.WalletRow)
+
+
+@strawberry.interface(description="Where a wallet's money comes from.")
+class FundingSource(Node):
+    """Where a wallet's money comes from."""
+
+    id: strawberry.ID = global_id(Kind.CARD)
+    label: str = strawberry.field(description="What to call it.")
+    verified: bool = strawberry.field(description="Whether it is known to be its owner's.")
+
+
+@strawberry.type(description="A debit card.")
+class DebitCard(FundingSource):
+    """A debit card."""
+
+    brand: str = strawberry.field(description="The card's network.")
+    last4: str = strawberry.field(description="The last four digits of its number.")
+    expires: str = strawberry.field(description="The last month in which it is good: MM/YYYY.")
+
+    @classmethod
+    def is_type_of(cls, row: Any, _: Any) -> bool:
+        """Whether this is the type of a row."""
+        return isinstance(row, funding.FundingSourceRow)
