@@ -94,18 +94,17 @@ class Ledger:
             self._arrived.clear()
 
     async def _answer(self, batch: Sequence[_Waiting]) -> None:
+        outcomes: Sequence[Outcome | Exception]
         try:
             outcomes = await self._commit_until_done([waiting.order for waiting in batch])
         except (ConstraintError, ContentionError) as error:
-            if len(batch) == 1:
-                return _settle(batch[0].answer, error)
-            for waiting in batch:  # one order's write is at fault: it must not take the others with it
-                await self._answer([waiting])
-            return None
-        except Exception as error:  # whatever it is, nobody may wait for ever
-            for waiting in batch:
-                _settle(waiting.answer, error)
-            return None
+            if len(batch) > 1:  # one order's write is at fault: it must not take the others with it
+                for waiting in batch:
+                    await self._answer([waiting])
+                return
+            outcomes = [error]
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
+            outcomes = [error] * len(batch)
         for waiting, outcome in zip(batch, outcomes, strict=True):
             _settle(waiting.answer, outcome)
 

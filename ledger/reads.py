@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, select
 from sqlmodel import col
 
-from models.database import PageQuery, Query, any_number_of, any_of
+from models.database import PageQuery, Query, any_number_of, any_of, columns_of
 from models.ledger import Account, AccountCode, Entry
 from models.money import Currency
 
@@ -37,31 +37,20 @@ class EntryRow(NamedTuple):
     created_at: datetime
 
 
-_available = Account.credits_posted - Account.debits_posted - Account.debits_pending
-
 balances_of_owners = Query(
     BalanceRow,
     select(
-        Account.id,
-        Account.owner_id,
-        Account.currency,
-        _available.label("available"),  # type: ignore[attr-defined]
-        Account.debits_pending,
-        Account.credits_pending,
-        Account.version,
+        col(Account.id),
+        col(Account.owner_id),
+        col(Account.currency),
+        (col(Account.credits_posted) - col(Account.debits_posted) - col(Account.debits_pending)).label("available"),
+        col(Account.debits_pending),
+        col(Account.credits_pending),
+        col(Account.version),
     ).where(any_of(Account.owner_id), col(Account.code) == AccountCode.WALLET),
 )
 
-_ENTRY = (
-    Entry.account_id,
-    Entry.version,
-    Account.owner_id,
-    Account.currency,
-    Entry.amount,
-    Entry.balance_after,
-    Entry.journal_id,
-    Entry.created_at,
-)
+_ENTRY = columns_of(EntryRow, Entry, Account)
 
 entries_of_accounts = PageQuery(
     EntryRow,

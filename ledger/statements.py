@@ -1,13 +1,13 @@
 """The SQL of the ledger: what a batch reads and writes."""
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import bindparam, select, update
 from sqlmodel import SQLModel, col
 
-from models.database import Command, Query, any_of, any_pair_of, insert
+from models.database import Command, Query, any_of, any_pair_of, columns_of, insert
 from models.ledger import Account, AccountCode, Entry, Idempotency, Journal, Posting, Side
 from models.limits import LimitUsage
 from models.money import Currency
@@ -51,11 +51,7 @@ class UsageRow(NamedTuple):
     used: int
 
 
-def _columns(table: type[SQLModel], row: type) -> list[Any]:
-    return [getattr(table, name) for name in row._fields]  # type: ignore[attr-defined]
-
-
-_ACCOUNTS = select(*_columns(Account, AccountRow))
+_ACCOUNTS = select(*columns_of(AccountRow, Account))
 
 accounts_of_owners = Query(AccountRow, _ACCOUNTS.where(any_of(Account.owner_id)))
 
@@ -83,12 +79,12 @@ update_account = Command(
 )
 
 claims = Query(
-    ClaimRow, select(*_columns(Idempotency, ClaimRow)).where(any_pair_of(Idempotency.actor_id, Idempotency.key))
+    ClaimRow, select(*columns_of(ClaimRow, Idempotency)).where(any_pair_of(Idempotency.actor_id, Idempotency.key))
 )
 
 usage_of_owners = Query(
     UsageRow,
-    select(*_columns(LimitUsage, UsageRow)).where(
+    select(*columns_of(UsageRow, LimitUsage)).where(
         any_of(LimitUsage.owner_id), col(LimitUsage.since) >= bindparam("since")
     ),
 )

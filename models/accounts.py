@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, Index, LargeBinary, Text
 from sqlmodel import Field, SQLModel
 
 from models.money import Currency
-from models.types import BigInt, Choice, Id, Timestamp, one_of_check, table_args
+from models.types import BigInt, Id, Timestamp, choice, one_of_check, table_args
 
 
 class TokenKind(StrEnum):
@@ -44,14 +44,14 @@ class Token(SQLModel, table=True):
 
     id: UUID = Field(primary_key=True, sa_type=Id)
     user_id: UUID = Field(sa_type=Id)
-    kind: TokenKind = Field(sa_type=Choice(TokenKind))  # type: ignore[call-overload]
+    kind: TokenKind = Field(sa_type=choice(TokenKind))
     name: str = Field(sa_type=Text)
     scopes: str = Field(sa_type=Text)
     """The scopes' names with spaces between them, as in OAuth 2."""
     secret_hash: bytes = Field(unique=True, sa_type=LargeBinary)
-    spend_limit: int | None = Field(default=None, sa_type=BigInt)  # type: ignore[call-overload]
+    spend_limit: int | None = Field(default=None, sa_type=BigInt)
     """Minor units that the token may spend in one UTC day."""
-    spend_limit_currency: Currency | None = Field(default=None, sa_type=Choice(Currency))  # type: ignore[call-overload]
+    spend_limit_currency: Currency | None = Field(default=None, sa_type=choice(Currency))
     created_at: datetime = Field(sa_type=Timestamp)
     expires_at: datetime | None = Field(default=None, sa_type=Timestamp)
     last_used_at: datetime | None = Field(default=None, sa_type=Timestamp)

@@ -7,7 +7,7 @@ from sqlalchemy import Index, Text
 from sqlmodel import Field, SQLModel
 
 from models.transfers import Rail
-from models.types import Choice, Flag, Id, Timestamp, one_of_check, table_args
+from models.types import Flag, Id, Timestamp, choice, one_of_check, table_args
 
 
 class FundingSource(SQLModel, table=True):
@@ -18,7 +18,7 @@ class FundingSource(SQLModel, table=True):
 
     id: UUID = Field(primary_key=True, sa_type=Id)
     user_id: UUID = Field(sa_type=Id)
-    rail: Rail = Field(sa_type=Choice(Rail))  # type: ignore[call-overload]
+    rail: Rail = Field(sa_type=choice(Rail))
     label: str = Field(sa_type=Text)
     brand: str = Field(sa_type=Text)
     last4: str = Field(sa_type=Text)

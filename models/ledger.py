@@ -12,7 +12,7 @@ from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, LargeBinary
 from sqlmodel import Field, SQLModel
 
 from models.money import Currency
-from models.types import BigInt, Choice, Id, Timestamp, one_of_check, table_args
+from models.types import BigInt, Id, Timestamp, choice, one_of_check, table_args
 
 
 class AccountCode(StrEnum):
@@ -67,11 +67,11 @@ class Account(SQLModel, table=True):
 
     id: UUID = Field(primary_key=True, sa_type=Id)
     owner_id: UUID = Field(sa_type=Id)
-    code: AccountCode = Field(sa_type=Choice(AccountCode))  # type: ignore[call-overload]
-    currency: Currency = Field(sa_type=Choice(Currency))  # type: ignore[call-overload]
+    code: AccountCode = Field(sa_type=choice(AccountCode))
+    currency: Currency = Field(sa_type=choice(Currency))
     stripe: int = Field(default=0, sa_type=BigInt)
-    normal_side: Side = Field(sa_type=Choice(Side))  # type: ignore[call-overload]
-    floor: int | None = Field(default=None, sa_type=BigInt)  # type: ignore[call-overload]
+    normal_side: Side = Field(sa_type=choice(Side))
+    floor: int | None = Field(default=None, sa_type=BigInt)
     debits_posted: int = Field(default=0, sa_type=BigInt)
     credits_posted: int = Field(default=0, sa_type=BigInt)
     debits_pending: int = Field(default=0, sa_type=BigInt)
@@ -119,11 +119,11 @@ class Posting(SQLModel, table=True):
 
     id: UUID = Field(primary_key=True, sa_type=Id)
     journal_id: UUID = Field(sa_type=Id)
-    phase: Phase = Field(sa_type=Choice(Phase))  # type: ignore[call-overload]
+    phase: Phase = Field(sa_type=choice(Phase))
     debit_account_id: UUID = Field(sa_type=Id)
     credit_account_id: UUID = Field(sa_type=Id)
     amount: int = Field(sa_type=BigInt)
-    currency: Currency = Field(sa_type=Choice(Currency))  # type: ignore[call-overload]
+    currency: Currency = Field(sa_type=choice(Currency))
     pending_id: UUID | None = Field(default=None, sa_type=Id)
 
 
@@ -155,7 +155,7 @@ class Entry(SQLModel, table=True):
 
     account_id: UUID = Field(primary_key=True, sa_type=Id)
     version: int = Field(primary_key=True, sa_type=BigInt)
-    previous_version: int | None = Field(default=None, sa_type=BigInt)  # type: ignore[call-overload]
+    previous_version: int | None = Field(default=None, sa_type=BigInt)
     journal_id: UUID = Field(sa_type=Id)
     amount: int = Field(sa_type=BigInt)
     balance_before: int = Field(sa_type=BigInt)

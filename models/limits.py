@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, Text
 from sqlmodel import Field, SQLModel
 
 from models.money import Currency
-from models.types import BigInt, Choice, Id, Timestamp, one_of_check, table_args
+from models.types import BigInt, Id, Timestamp, choice, one_of_check, table_args
 
 
 class LimitUsage(SQLModel, table=True):
@@ -20,6 +20,6 @@ class LimitUsage(SQLModel, table=True):
 
     owner_id: UUID = Field(primary_key=True, sa_type=Id)
     name: str = Field(primary_key=True, sa_type=Text)
-    currency: Currency = Field(primary_key=True, sa_type=Choice(Currency))  # type: ignore[call-overload]
+    currency: Currency = Field(primary_key=True, sa_type=choice(Currency))
     since: datetime = Field(primary_key=True, sa_type=Timestamp)
     used: int = Field(default=0, sa_type=BigInt)

@@ -11,7 +11,7 @@ from sqlalchemy import CheckConstraint, Index, Text
 from sqlmodel import Field, SQLModel
 
 from models.money import Currency
-from models.types import BigInt, Choice, Id, Timestamp, one_of_check, table_args
+from models.types import BigInt, Id, Timestamp, choice, one_of_check, table_args
 
 
 class TransferKind(StrEnum):
@@ -66,18 +66,18 @@ class Transfer(SQLModel, table=True):
     )
 
     id: UUID = Field(primary_key=True, sa_type=Id)
-    kind: TransferKind = Field(sa_type=Choice(TransferKind))  # type: ignore[call-overload]
+    kind: TransferKind = Field(sa_type=choice(TransferKind))
     sender_id: UUID | None = Field(default=None, sa_type=Id)
     recipient_id: UUID | None = Field(default=None, sa_type=Id)
     post_id: UUID | None = Field(default=None, sa_type=Id)
     amount: int = Field(sa_type=BigInt)
     fee: int = Field(default=0, sa_type=BigInt)
-    currency: Currency = Field(sa_type=Choice(Currency))  # type: ignore[call-overload]
-    status: TransferStatus = Field(sa_type=Choice(TransferStatus))  # type: ignore[call-overload]
-    visibility: Visibility = Field(sa_type=Choice(Visibility))  # type: ignore[call-overload]
+    currency: Currency = Field(sa_type=choice(Currency))
+    status: TransferStatus = Field(sa_type=choice(TransferStatus))
+    visibility: Visibility = Field(sa_type=choice(Visibility))
     note: str | None = Field(default=None, sa_type=Text)
-    rail: Rail | None = Field(default=None, sa_type=Choice(Rail))  # type: ignore[call-overload]
-    environment: RailEnvironment | None = Field(default=None, sa_type=Choice(RailEnvironment))  # type: ignore[call-overload]
+    rail: Rail | None = Field(default=None, sa_type=choice(Rail))
+    environment: RailEnvironment | None = Field(default=None, sa_type=choice(RailEnvironment))
     network_code: str | None = Field(default=None, sa_type=Text)
     created_at: datetime = Field(sa_type=Timestamp)
 
@@ -92,6 +92,6 @@ class PostTips(SQLModel, table=True):
     )
 
     post_id: UUID = Field(primary_key=True, sa_type=Id)
-    currency: Currency = Field(primary_key=True, sa_type=Choice(Currency))  # type: ignore[call-overload]
+    currency: Currency = Field(primary_key=True, sa_type=choice(Currency))
     tip_count: int = Field(default=0, sa_type=BigInt)
     total: int = Field(default=0, sa_type=BigInt)

@@ -142,8 +142,13 @@ class Choice(TypeDecorator[Any]):
         return lambda value: None if value is None else members[value]
 
 
-BigInt = BigInteger().with_variant(Integer(), "sqlite")
+BigInt: Any = BigInteger().with_variant(Integer(), "sqlite")
 """A 64-bit integer on both databases."""
+
+
+def choice(choices: type[StrEnum]) -> Any:
+    """A column type for one of these choices, as `Field(sa_type=…)` takes it."""
+    return Choice(choices)
 
 
 def one_of_check(column: str, choices: type[StrEnum]) -> CheckConstraint:

@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, select, update
 from sqlmodel import col
 
 from models.accounts import Credential, Token, TokenKind
-from models.database import Command, Query, Transaction, UniqueError, any_of, insert
+from models.database import Command, Query, Transaction, UniqueError, any_of, columns_of, insert
 from models.money import Currency, Money
 from models.types import Id
 from models.users import User, UserCounters
@@ -40,18 +40,14 @@ class TokenRow(NamedTuple):
     user_id: UUID
     kind: TokenKind
     name: str
-    scope_names: str
+    scopes: str
+    """The scopes' names with spaces between them."""
     spend_limit: int | None
     spend_limit_currency: Currency | None
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
-
-    @property
-    def scopes(self) -> list[TokenScope]:
-        """What the token may do."""
-        return [TokenScope(name) for name in self.scope_names.split()]
 
     @property
     def spend_limit_per_day(self) -> Money | None:
@@ -73,19 +69,7 @@ class _CredentialRow(NamedTuple):
     password_hash: str
 
 
-_TOKEN = select(
-    Token.id,
-    Token.user_id,
-    Token.kind,
-    Token.name,
-    Token.scopes,  # type: ignore[call-overload]
-    Token.spend_limit,
-    Token.spend_limit_currency,
-    Token.created_at,
-    Token.expires_at,
-    Token.last_used_at,
-    Token.revoked_at,
-)
+_TOKEN = select(*columns_of(TokenRow, Token))
 _by_secret = Query(TokenRow, _TOKEN.where(col(Token.secret_hash) == bindparam("secret_hash")))
 _by_ids = Query(TokenRow, _TOKEN.where(any_of(Token.id)))
 _of_users = Query(
@@ -96,7 +80,7 @@ _of_users = Query(
 )
 _credential = Query(
     _CredentialRow,
-    select(Credential.user_id, Credential.password_hash)
+    select(*columns_of(_CredentialRow, Credential))
     .join(User, col(User.id) == Credential.user_id)
     .where(col(User.handle) == bindparam("handle")),
 )
@@ -211,7 +195,7 @@ async def create_access_token(
         user_id=viewer.user_id,
         kind=TokenKind.ACCESS,
         name=own,
-        scope_names=" ".join(granted),
+        scopes=" ".join(granted),
         spend_limit=None if limit is None else limit.minor_units,
         spend_limit_currency=None if limit is None else limit.currency,
         created_at=ctx.now(),
@@ -247,6 +231,11 @@ async def tokens_by_id(ctx: Context, ids: list[UUID]) -> dict[UUID, TokenRow]:
     return {row.id: row for row in rows if row.kind is TokenKind.ACCESS}
 
 
+def scopes_of(token: TokenRow) -> list[TokenScope]:
+    """What a token may do."""
+    return [TokenScope(name) for name in token.scopes.split()]
+
+
 async def grant_demo_token(ctx: Context, user_id: UUID, secret: str) -> None:
     """Makes a known secret of the demo data a token; it counts in demo mode only."""
     await _keep(ctx, _whole(ctx, user_id, TokenKind.DEMO, "Demo", None), secret)
@@ -268,10 +257,8 @@ def _whole(ctx: Context, user_id: UUID, kind: TokenKind, name: str, expires_at: 
 
 
 async def _keep(ctx: Context, token: TokenRow, secret: str) -> None:
-    row = token._asdict()
-    row["scopes"] = row.pop("scope_names")
     async with ctx.database.transaction() as transaction:
-        await transaction.run(_insert_token, **row, secret_hash=_hashed(secret))
+        await transaction.run(_insert_token, **token._asdict(), secret_hash=_hashed(secret))
 
 
 async def _revoke_token(ctx: Context, token_id: UUID) -> None:
@@ -287,7 +274,7 @@ def _session(ctx: Context) -> Viewer:
 
 
 def _viewer(token: TokenRow) -> Viewer:
-    return Viewer(token.user_id, token.id, token.kind, frozenset(token.scopes), token.spend_limit_per_day)
+    return Viewer(token.user_id, token.id, token.kind, frozenset(scopes_of(token)), token.spend_limit_per_day)
 
 
 def _new_secret() -> str:

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, bindparam, or_, select
 from sqlmodel import col
 
-from models.database import Command, Query, any_of, insert
+from models.database import Command, Query, any_of, columns_of, insert
 from models.database.connection import Reader
 from models.ids import HOUSE
 from models.types import Id
@@ -24,7 +24,7 @@ class BlockRow(NamedTuple):
 
 _between = Query(
     BlockRow,
-    select(Block.blocker_id, Block.blocked_id).where(
+    select(*columns_of(BlockRow, Block)).where(
         or_(
             and_(col(Block.blocker_id) == VIEWER, any_of(Block.blocked_id)),
             and_(col(Block.blocked_id) == VIEWER, any_of(Block.blocker_id)),

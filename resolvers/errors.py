@@ -1,7 +1,7 @@
 """What can go wrong for a client.
 
-Expected failures are values (`UserError`) that a command raises together in one `Refused`: the client finds them as data,
-and nothing has been written. A `PublicError` ends a field with an entry in the answer's `errors`.
+Expected failures are values (`UserError`) that a command raises together in one `Refused`: the client finds them as
+data, and nothing has been written. A `PublicError` ends a field with an entry in the answer's `errors`.
 """
 
 from dataclasses import dataclass

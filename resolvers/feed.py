@@ -13,7 +13,7 @@ from models.users import Follow
 from resolvers.blocks import VIEWER, or_nobody
 from resolvers.context import Context
 from resolvers.errors import SignInRequiredError
-from resolvers.pagination import Listing, Page, window
+from resolvers.pagination import Listing, Page, Window
 from resolvers.posts import COLUMNS, COUNTED, PostRow, listed
 
 
@@ -29,7 +29,7 @@ def _threads(columns: Any) -> list[Any]:
 
 
 def _followed(columns: Any) -> list[Any]:
-    followed = select(Follow.followed_id).where(col(Follow.follower_id) == VIEWER)
+    followed = select(col(Follow.followed_id)).where(col(Follow.follower_id) == VIEWER)
     return [or_(columns.author_id == VIEWER, columns.author_id.in_(followed)), *_threads(columns)]
 
 
@@ -41,12 +41,9 @@ def _feed(where: Any) -> Listing[PostRow]:
 _FEEDS = {FeedKind.LATEST: _feed(_threads), FeedKind.FOLLOWING: _feed(_followed)}
 
 
-async def feed(
-    ctx: Context, kind: FeedKind, first: int | None, after: str | None, last: int | None, before: str | None
-) -> Page[PostRow]:
+async def feed(ctx: Context, kind: FeedKind, asked: Window) -> Page[PostRow]:
     """A page of the feed, newest first. FOLLOWING needs a viewer: raises SignInRequiredError."""
     viewer: UUID | None = ctx.viewer_id
     if kind is FeedKind.FOLLOWING and viewer is None:
         raise SignInRequiredError
-    asked = window(first, after, last, before)
     return await _FEEDS[kind].page(ctx.database, asked, viewer=or_nobody(viewer))

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, select
 from sqlmodel import col
 
 from ledger import Draw
-from models.database import Query, any_of
+from models.database import Query, any_of, columns_of
 from models.limits import LimitUsage
 from models.money import EXPONENTS, Currency, Money
 from resolvers.context import Context, Viewer
@@ -42,7 +42,7 @@ class _UsageRow(NamedTuple):
 
 _used_today = Query(
     _UsageRow,
-    select(LimitUsage.owner_id, LimitUsage.name, LimitUsage.currency, LimitUsage.used).where(
+    select(*columns_of(_UsageRow, LimitUsage)).where(
         any_of(LimitUsage.owner_id), col(LimitUsage.since) == bindparam("since")
     ),
 )

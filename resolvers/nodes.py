@@ -24,7 +24,7 @@ from resolvers.wallets import WalletRow, entries_by_id
 
 MAX_NODES = 100
 _followed = Query(
-    IdRow, select(Follow.followed_id).where(col(Follow.follower_id) == VIEWER, any_of(Follow.followed_id))
+    IdRow, select(col(Follow.followed_id)).where(col(Follow.follower_id) == VIEWER, any_of(Follow.followed_id))
 )
 
 

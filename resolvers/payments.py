@@ -21,7 +21,7 @@ class RecipientAsked(NamedTuple):
 
 
 async def send_money(
-    ctx: Context, to: RecipientAsked, asked: MoneyAsked, note: str | None, visibility: Visibility, key: str
+    ctx: Context, to: RecipientAsked, asked: MoneyAsked, *, note: str | None, visibility: Visibility, key: str
 ) -> Moved:
     """Sends money from the viewer's wallet to another person's."""
     viewer = ctx.actor(TokenScope.PAY)
@@ -52,7 +52,7 @@ async def send_money(
         created_at=ctx.now(),
     )
     lines = payment.lines(viewer.user_id, recipient.id, amount)
-    return await post(ctx, request, transfer, lines, limits.spending(ctx, viewer, amount))
+    return await post(ctx, request, transfer, lines, draws=limits.spending(ctx, viewer, amount))
 
 
 _NO_SUCH_USER = NotFoundError("There is no such user.", ("to",))

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Select, bindparam, delete, select, update
 from sqlmodel import SQLModel, col
 
-from models.database import Command, PageQuery, Query, Transaction, any_of, insert
+from models.database import Command, PageQuery, Query, Transaction, any_of, columns_of, insert
 from models.posts import Like, Post, PostCounters, Repost
 from models.types import Id
 from resolvers import blocks, inputs
@@ -35,23 +35,12 @@ class PostRow(NamedTuple):
     repost_count: int
 
 
-COLUMNS = (
-    Post.id,
-    Post.author_id,
-    Post.text,
-    Post.reply_to_id,
-    Post.quote_of_id,
-    Post.created_at,
-    Post.edited_at,
-    PostCounters.like_count,
-    PostCounters.reply_count,
-    PostCounters.repost_count,
-)
+COLUMNS = columns_of(PostRow, Post, PostCounters)
 COUNTED = [(PostCounters, col(PostCounters.post_id) == Post.id)]
 
 _by_ids = Query(
     PostRow,
-    select(*COLUMNS)  # type: ignore[call-overload]
+    select(*COLUMNS)
     .join(PostCounters, col(PostCounters.post_id) == Post.id)
     .where(any_of(Post.id), col(Post.deleted_at).is_(None), unless_blocked_by(Post.author_id)),
 )
@@ -62,6 +51,11 @@ def listed(columns: Any) -> list[Any]:
     return [columns.deleted_at.is_(None), unless_blocked(columns.author_id)]
 
 
+def _parent_of(post: PostRow) -> UUID:
+    assert post.reply_to_id is not None, "a reply has a parent"
+    return post.reply_to_id
+
+
 _by_author: Listing[PostRow] = Listing(
     PageQuery(PostRow, COLUMNS, parent=Post.author_id, order=Post.id, joins=COUNTED, where=listed),
     order=lambda post: post.id,
@@ -70,7 +64,7 @@ _by_author: Listing[PostRow] = Listing(
 _replies: Listing[PostRow] = Listing(
     PageQuery(PostRow, COLUMNS, parent=Post.reply_to_id, order=Post.id, joins=COUNTED, where=listed),
     order=lambda post: post.id,
-    parent=lambda post: _parent_of(post),
+    parent=_parent_of,
     newest_first=False,  # a conversation is read from its beginning
 )
 
@@ -106,6 +100,9 @@ _count = Command(
 )
 
 
+_MARK_PARAMS = {"user_id": "user", "post_id": "post", "created_at": "moment"}
+
+
 class _Mark(NamedTuple):
     """Something that a user puts on a post, and takes away again."""
 
@@ -117,7 +114,11 @@ class _Mark(NamedTuple):
 def _mark(table: type[SQLModel], counted: str) -> _Mark:
     columns = table.__table__.c  # type: ignore[attr-defined]
     own = (columns.user_id == bindparam("user", type_=Id()), columns.post_id == bindparam("post", type_=Id()))
-    values = {"user_id": bindparam("user"), "post_id": bindparam("post"), "created_at": bindparam("moment")}
+    values: dict[str, Any] = {
+        "user_id": bindparam("user"),
+        "post_id": bindparam("post"),
+        "created_at": bindparam("moment"),
+    }
     return _Mark(
         Command(insert(table).values(values).on_conflict_do_nothing()), Command(delete(table).where(*own)), counted
     )
@@ -327,8 +328,3 @@ async def _again(ctx: Context, post_id: UUID) -> PostRow:
 
 def _no_such_post(path: Path) -> Refused:
     return Refused(NotFoundError("There is no such post.", path))
-
-
-def _parent_of(post: PostRow) -> UUID:
-    assert post.reply_to_id is not None, "a reply has a parent"
-    return post.reply_to_id

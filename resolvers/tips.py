@@ -8,11 +8,11 @@ from sqlmodel import col
 
 from ledger import Write
 from ledger.kinds import tip
-from models.database import Command, PageQuery, Query, any_of, insert
+from models.database import Command, PageQuery, Query, any_of, columns_of, insert
 from models.money import Currency, Money
 from models.transfers import PostTips, Transfer, TransferKind, TransferStatus, Visibility
 from models.users import Follow
-from resolvers import blocks, inputs, limits, wallets
+from resolvers import blocks, inputs, limits, transfers, wallets
 from resolvers.blocks import VIEWER, or_nobody, unless_blocked
 from resolvers.context import Context, TokenScope, Viewer
 from resolvers.errors import (
@@ -35,7 +35,6 @@ from resolvers.transfers import (
     Request,
     TransferRow,
     check_money,
-    post,
     recalled,
     request_hash,
 )
@@ -85,14 +84,19 @@ def _visible(columns: Any) -> list[Any]:
     ]
 
 
+def _post_of(transfer: TransferRow) -> UUID:
+    assert transfer.post_id is not None, "a tip has a post"
+    return transfer.post_id
+
+
 _tips: Listing[TransferRow] = Listing(
     PageQuery(TransferRow, COLUMNS, parent=Transfer.post_id, order=Transfer.id, where=_visible),
     order=lambda transfer: transfer.id,
-    parent=lambda transfer: _post_of(transfer),
+    parent=_post_of,
 )
 _totals = Query(
     TotalRow,
-    select(PostTips.post_id, PostTips.currency, PostTips.tip_count, PostTips.total).where(any_of(PostTips.post_id)),
+    select(*columns_of(TotalRow, PostTips)).where(any_of(PostTips.post_id)),
 )
 _by_viewer = Query(
     _SumRow,
@@ -160,7 +164,7 @@ async def tipped_posts_of(ctx: Context, tips: list[TransferRow]) -> list[PostRow
 
 
 async def tip_post(
-    ctx: Context, post_id: str, asked: MoneyAsked, note: str | None, visibility: Visibility, key: str
+    ctx: Context, post_id: str, asked: MoneyAsked, *, note: str | None, visibility: Visibility, key: str
 ) -> Moved:
     """Tips a post from the viewer's wallet. The post's totals change in the same transaction."""
     viewer = ctx.actor(TokenScope.PAY)
@@ -194,7 +198,9 @@ async def tip_post(
     lines = tip.lines(viewer.user_id, tipped.author_id, amount, fee)
     total = {"post_id": tipped.id, "currency": amount.currency, "tip_count": 1, "total": amount.minor_units}
     writes = (Write(_add_total, total),)
-    return await post(ctx, request, transfer, lines, limits.spending(ctx, viewer, amount), writes)
+    return await transfers.post(
+        ctx, request, transfer, lines, draws=limits.spending(ctx, viewer, amount), writes=writes
+    )
 
 
 async def tip_preview(ctx: Context, post_id: str, asked: MoneyAsked) -> TipPreview:
@@ -237,8 +243,3 @@ async def _refusal(ctx: Context, viewer: Viewer, tipped: PostRow | None) -> User
 
 def _over(limit: LimitState) -> UserError:
     return LimitExceededError("This would pass a limit.", AMOUNT, limit=limit)
-
-
-def _post_of(transfer: TransferRow) -> UUID:
-    assert transfer.post_id is not None, "a tip has a post"
-    return transfer.post_id

@@ -126,6 +126,7 @@ async def post(
     request: Request,
     transfer: TransferRow,
     lines: tuple[Line, ...],
+    *,
     draws: tuple[Draw, ...] = (),
     writes: tuple[Write, ...] = (),
 ) -> Moved:

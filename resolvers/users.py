@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, delete, select, update
 from sqlmodel import col
 
-from models.database import Command, PageQuery, Query, Transaction, any_of, insert
+from models.database import Command, PageQuery, Query, Transaction, any_of, columns_of, insert
 from models.types import Id
 from models.users import Block, Follow, User, UserCounters
 from resolvers import blocks
@@ -47,25 +47,15 @@ class IdRow(NamedTuple):
     id: UUID
 
 
-_USER = select(
-    User.id,
-    User.handle,
-    User.display_name,
-    User.bio,
-    User.avatar_url,
-    User.created_at,
-    UserCounters.follower_count,
-    UserCounters.following_count,
-    UserCounters.post_count,
-).join(UserCounters, col(UserCounters.user_id) == User.id)
+_USER = select(*columns_of(UserRow, User, UserCounters)).join(UserCounters, col(UserCounters.user_id) == User.id)
 
 _by_ids = Query(UserRow, _USER.where(any_of(User.id)))
 _by_handle = Query(UserRow, _USER.where(col(User.handle) == bindparam("handle")))
 _followed_of = Query(
-    IdRow, select(Follow.followed_id).where(col(Follow.follower_id) == VIEWER, any_of(Follow.followed_id))
+    IdRow, select(col(Follow.followed_id)).where(col(Follow.follower_id) == VIEWER, any_of(Follow.followed_id))
 )
 
-_FOLLOW = (Follow.id, Follow.follower_id, Follow.followed_id)
+_FOLLOW = columns_of(FollowRow, Follow)
 _followers: Listing[FollowRow] = Listing(
     PageQuery(FollowRow, _FOLLOW, parent=Follow.followed_id, order=Follow.id),
     order=lambda row: row.id,

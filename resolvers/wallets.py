@@ -95,7 +95,7 @@ async def transfers_of_entries(ctx: Context, entries: list[EntryRow]) -> list[Tr
     return [transfers[entry.journal_id] for entry in entries]
 
 
-async def top_up_wallet(ctx: Context, source_id: str | None, asked: MoneyAsked, key: str) -> Moved:
+async def top_up_wallet(ctx: Context, source_id: str | None, asked: MoneyAsked, *, key: str) -> Moved:
     """Draws money from a funding source, the account's first if none is named, into the wallet."""
     viewer = ctx.actor(TokenScope.PAY)
     checks = Checks()
@@ -127,7 +127,7 @@ async def top_up_wallet(ctx: Context, source_id: str | None, asked: MoneyAsked, 
         created_at=now,
     )
     lines = top_up.lines(viewer.user_id, amount)
-    return await post(ctx, request, transfer, lines, limits.topping_up(ctx, viewer, amount))
+    return await post(ctx, request, transfer, lines, draws=limits.topping_up(ctx, viewer, amount))
 
 
 async def _source(ctx: Context, user_id: UUID, public_id: str | None) -> funding.FundingSourceRow | None:
@@ -154,3 +154,8 @@ def entry_amount(entry: EntryRow) -> Money:
 def entry_balance(entry: EntryRow) -> Money:
     """The balance after the line."""
     return Money(entry.balance_after, entry.currency)
+
+
+def is_entry(row: object) -> bool:
+    """Whether a row is a statement line."""
+    return isinstance(row, EntryRow)

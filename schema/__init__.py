@@ -4,7 +4,7 @@ import strawberry
 from graphql import GraphQLSchema, lexicographic_sort_schema, print_schema
 from strawberry.schema.config import StrawberryConfig
 
-from schema import enums
+from schema import enums as enums  # its import describes the enumerations
 from schema.context import OperationContext
 from schema.mutation import Mutation
 from schema.query import Query
@@ -13,8 +13,6 @@ from schema.transfers import Payment, RailTransfer, Tip
 from schema.wallets import DebitCard
 
 __all__ = ["OperationContext", "core_schema", "sdl"]
-
-assert enums  # its import describes the enumerations
 
 _schema = strawberry.Schema(
     query=Query,

@@ -23,7 +23,7 @@ class AccessToken(Node):
 
     id: strawberry.ID = global_id(Kind.TOKEN)
     name: str = strawberry.field(description="What its owner calls it.")
-    scopes: list[TokenScope] = strawberry.field(description="What it may do.")
+    scopes: list[TokenScope] = computed(accounts.scopes_of, "What it may do.")
     created_at: datetime = strawberry.field(description="When it was made.")
     expires_at: datetime | None = strawberry.field(description="When it ends; null if it does not.")
     last_used_at: datetime | None = strawberry.field(description="When it was last used, to the minute.")

@@ -113,26 +113,24 @@ Values = Mapping[str, Any]
 
 async def tip_post(ctx: Context, *, input: Annotated[TipPostInput, "The tip."]) -> Values:
     """Tips a post."""
-    note = given(input.note)
-    asked = input.amount.asked()
-    return _moved(
-        ctx, "tip", await tips.tip_post(ctx, input.post_id, asked, note, input.visibility, input.idempotency_key)
-    )
+    note, visibility, key = given(input.note), input.visibility, input.idempotency_key
+    moved = await tips.tip_post(ctx, input.post_id, input.amount.asked(), note=note, visibility=visibility, key=key)
+    return _moved(ctx, "tip", moved)
 
 
 async def send_money(ctx: Context, *, input: Annotated[SendMoneyInput, "The payment."]) -> Values:
     """Sends money."""
     to = RecipientAsked(given(input.to.user_id), given(input.to.handle))
-    note, asked = given(input.note), input.amount.asked()
-    return _moved(
-        ctx, "payment", await payments.send_money(ctx, to, asked, note, input.visibility, input.idempotency_key)
-    )
+    note, visibility, key = given(input.note), input.visibility, input.idempotency_key
+    moved = await payments.send_money(ctx, to, input.amount.asked(), note=note, visibility=visibility, key=key)
+    return _moved(ctx, "payment", moved)
 
 
 async def top_up_wallet(ctx: Context, *, input: Annotated[TopUpWalletInput, "The top-up."]) -> Values:
     """Tops up the wallet."""
     source, asked = given(input.funding_source_id), input.amount.asked()
-    return _moved(ctx, "transfer", await wallets.top_up_wallet(ctx, source, asked, input.idempotency_key))
+    moved = await wallets.top_up_wallet(ctx, source, asked, key=input.idempotency_key)
+    return _moved(ctx, "transfer", moved)
 
 
 def _moved(ctx: Context, name: str, moved: Moved) -> Values:

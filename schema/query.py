@@ -8,7 +8,7 @@ from execution.fields import root
 from resolvers import feed, nodes, posts, tips, users
 from resolvers.context import Context
 from resolvers.feed import FeedKind
-from resolvers.pagination import After, Before, First, Last
+from resolvers.pagination import After, Before, First, Last, window
 from schema.accounts import Viewer
 from schema.nodes import Node
 from schema.posts import Post, PostConnection
@@ -45,7 +45,7 @@ async def _feed(
     last: Last = None,
     before: Before = None,
 ) -> Any:
-    return await feed.feed(ctx, kind, first, after, last, before)
+    return await feed.feed(ctx, kind, window(first, after, last, before))
 
 
 async def _tip_preview(ctx: Context, *, input: Annotated[TipPreviewInput, "The tip to try out."]) -> Any:

@@ -42,7 +42,7 @@ class LedgerEntry(Node):
     @classmethod
     def is_type_of(cls, row: Any, _: Any) -> bool:
         """Whether this is the type of a row."""
-        return isinstance(row, wallets.EntryRow)
+        return wallets.is_entry(row)
 
 
 @strawberry.type(description="A statement line's place in its list.")

@@ -9,7 +9,7 @@ from models.database.errors import (
     UnavailableError,
     UniqueError,
 )
-from models.database.expressions import any_number_of, any_of, any_pair_of, insert
+from models.database.expressions import any_number_of, any_of, any_pair_of, columns_of, insert
 from models.database.pages import PageQuery
 from models.database.statements import Command, Query
 
@@ -28,6 +28,7 @@ __all__ = [
     "any_number_of",
     "any_of",
     "any_pair_of",
+    "columns_of",
     "insert",
     "open_database",
 ]

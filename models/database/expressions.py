@@ -9,10 +9,17 @@ from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Boolean
+from sqlmodel import SQLModel
 
 from models.types import Ids, Numbers, Texts
 
-__all__ = ["any_number_of", "any_of", "any_pair_of", "insert", "split_ids"]
+__all__ = ["any_number_of", "any_of", "any_pair_of", "columns_of", "insert", "split_ids"]
+
+
+def columns_of(row: type[tuple[Any, ...]], *tables: type[SQLModel]) -> list[Any]:
+    """The columns that a row type names, each from the first of the tables that has it."""
+    names: tuple[str, ...] = row._fields  # type: ignore[attr-defined]
+    return [next(getattr(table, name) for table in tables if name in table.model_fields) for name in names]
 
 
 class _AnyOf(FunctionElement[bool]):

@@ -1,6 +1,7 @@
 """Pages of long lists by keyset: the rows beyond a known one, in the list's order.
 
-Nothing is skipped or repeated when something new is inserted, and the cost does not grow with how far a reader has come.
+Nothing is skipped or repeated when something new is inserted, and the cost does not grow with how far
+a reader has come.
 """
 
 from collections.abc import Callable, Sequence

@@ -2,10 +2,9 @@
 
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from typing import Any, cast
+from typing import Any
 
 import asyncpg
-from asyncpg.transaction import Transaction as _DriverTransaction
 
 from models.database.connection import Database, Transaction
 from models.database.errors import ConstraintError, ContentionError, InvalidUrlError, UnavailableError, UniqueError
@@ -43,10 +42,8 @@ class PostgresDatabase(Database):
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Transaction]:
         with _translated():
-            async with self._pool.acquire() as connection:
-                started = cast("_DriverTransaction", connection.transaction())
-                async with started:
-                    yield _Session(self, connection)
+            async with self._pool.acquire() as connection, connection.transaction():
+                yield _Session(self, connection)
 
     async def close(self) -> None:
         await self._pool.close()

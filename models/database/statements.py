@@ -16,7 +16,7 @@ Params = Mapping[str, Any]
 
 DIALECTS: dict[DialectName, Dialect] = {
     "postgresql": asyncpg.dialect(),  # type: ignore[no-untyped-call]
-    "sqlite": sqlite.dialect(paramstyle="qmark"),  # type: ignore[no-untyped-call]
+    "sqlite": sqlite.dialect(paramstyle="qmark"),
 }
 
 
