@@ -1,0 +1,1 @@
+"""The process: the command, its settings, and HTTP around the schema."""

@@ -1,0 +1,35 @@
+"""Addresses: of databases, without their passwords, and of this machine."""
+
+import re
+from ipaddress import ip_address
+from urllib.parse import urlsplit, urlunsplit
+
+_PASSWORD_PARAMETER = re.compile(r"\b(password=)[^&]*", re.IGNORECASE)
+
+
+def masked(url: str) -> str:
+    """A database's address as it may be shown: without the password."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(an address that cannot be read)"
+    user, at, host = parts.netloc.rpartition("@")
+    name, colon, _ = user.partition(":")
+    netloc = f"{name}{':***' if colon else ''}{at}{host}"
+    shown = parts._replace(netloc=netloc, query=_PASSWORD_PARAMETER.sub(r"\1***", parts.query))
+    # urlunsplit would drop the empty host of sqlite:///… and postgresql:///…
+    return urlunsplit(shown) if netloc else f"{parts.scheme}://{urlunsplit(shown._replace(scheme=''))}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens on `host`."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def http_address(host: str, port: int) -> str:
+    """The address to give to a browser on this machine."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host) or (f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{reachable}:{port}"

@@ -1,0 +1,83 @@
+"""The web application: what is found at which address."""
+
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.types import Receive, Scope, Send
+
+from execution.operations import Operations
+from schema import core_schema
+from server import page, telemetry
+from server.answers import HttpError, answer, refusal
+from server.errors import MaskErrors, present
+from server.graphql import GraphQL
+from server.health import health
+from server.process import running
+from server.rate_limits import RateLimits
+from server.security import SecurityHeaders
+from server.settings import Settings
+
+ENDPOINT = "/graphql"
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The application with these settings. Each worker process makes its own."""
+    telemetry.configure(settings.log_format, settings.log_level)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
+        async with running(settings) as app:
+            limits = RateLimits() if settings.rate_limits else None
+            endpoint = GraphQL(app, Operations(core_schema, present), page.page, limits)
+            # What is alive now stays so: the collector need not look at it again.
+            gc.collect()
+            gc.freeze()
+            yield {"endpoint": endpoint, "database": app.database}
+
+    async def page_config(_: Request) -> Response:
+        return answer(page.config(ENDPOINT, demo=settings.demo))
+
+    return Starlette(
+        routes=[
+            Route("/", _home),
+            Route(ENDPOINT, _Endpoint()),
+            Route("/health", _health),
+            Route(page.PATH, _home),
+            Route(f"{page.PATH}/", _home),
+            Route(f"{page.PATH}/config.json", page_config),
+            Mount(page.PATH, page.files()),
+        ],
+        middleware=[Middleware(telemetry.AccessLog), Middleware(SecurityHeaders), Middleware(MaskErrors)],
+        exception_handlers={HTTPException: _http_error},
+        lifespan=lifespan,
+    )
+
+
+class _Endpoint:
+    """Hands requests to the endpoint that the start has made; a class, so that all methods come here."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await scope["state"]["endpoint"](scope, receive, send)
+
+
+async def _home(_: Request) -> Response:
+    return RedirectResponse(ENDPOINT)
+
+
+async def _health(request: Request) -> Response:
+    return await health(request.state.database)
+
+
+async def _http_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException), "it is registered for these"
+    status = HTTPStatus(error.status_code)
+    return refusal(HttpError(status, status.name, f"{status.phrase.capitalize()}.", error.headers))

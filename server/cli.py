@@ -1,0 +1,144 @@
+"""The command `hatful`. What a command needs is imported when it runs, so that the quick ones are quick."""
+
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+
+from server.exits import OperatorError
+
+hatful = typer.Typer(name="hatful", add_completion=False, pretty_exceptions_enable=False, no_args_is_help=False)
+ledger = typer.Typer()
+hatful.add_typer(ledger, name="ledger", help="Look into the ledger.")
+
+Database = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="The database's address: sqlite:////file.db or postgresql://user@host/name."),
+]
+Demo = Annotated[bool, typer.Option("--demo", help="The demo, with a database of its own.")]
+
+
+def main() -> None:
+    """Runs the command, and ends with one line when it cannot."""
+    try:
+        code = hatful(standalone_mode=False, prog_name="hatful")
+    except typer.TyperException as error:
+        code = _complain(error.format_message(), getattr(error, "exit_code", 2))
+    except OperatorError as error:
+        code = _complain(str(error), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    sys.exit(code or 0)
+
+
+@hatful.callback(invoke_without_command=True)
+def _hatful(
+    context: typer.Context,
+    show_version: Annotated[bool, typer.Option("--version", help="Show the version.", is_eager=True)] = False,
+) -> None:
+    """A social feed with payments, over one GraphQL endpoint."""
+    if show_version:
+        typer.echo(f"hatful {version('hatful')}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@hatful.command()
+def serve(
+    demo: Demo = False,
+    host: Annotated[str | None, typer.Option(metavar="HOST", help="The address to listen on: 127.0.0.1.")] = None,
+    port: Annotated[str | None, typer.Option(metavar="PORT", help="The port to listen on: 8000.")] = None,
+    database: Database = None,
+    workers: Annotated[str | None, typer.Option(metavar="N", help="How many processes share the port: 1.")] = None,
+) -> None:
+    """Serve the feed on http://127.0.0.1:8000/graphql."""
+    from server import settings
+
+    chosen = settings.load(demo=demo or None, host=host, port=port, database=database, workers=workers)
+
+    from server import serving  # only now: it brings along all that serves, and a wrong setting needs none of it
+
+    serving.serve(chosen)
+
+
+@hatful.command()
+def migrate(
+    database: Database = None,
+    demo: Demo = False,
+    check: Annotated[bool, typer.Option("--check", help="Only compare the migrations with the models.")] = False,
+    new: Annotated[str | None, typer.Option(metavar="TEXT", help="Write a migration that does TEXT.")] = None,
+) -> None:
+    """Bring a database's tables up to date."""
+    from server import preparation, settings
+
+    if check:
+        raise typer.Exit(_check_migrations())
+    if new is not None:
+        _write_migration(new)
+        return
+    chosen = settings.load(demo=demo or None, database=database)
+    preparation.migrate(chosen)
+    typer.echo(f"The tables in {_masked(chosen.database_url)} are up to date.")
+
+
+@hatful.command()
+def demo(database: Database = None) -> None:
+    """Fill an empty database with the demo's people, posts and money."""
+    from rich.console import Console
+
+    from server import preparation, settings
+
+    chosen = settings.load(demo=True, database=database)
+    preparation.fill(chosen, Console(highlight=False))
+    typer.echo(f"The demo is in {_masked(chosen.database_url)}.")
+
+
+@hatful.command()
+def schema() -> None:
+    """Print the schema in GraphQL's schema definition language."""
+    from schema import sdl
+
+    typer.echo(sdl(), nl=False)
+
+
+@ledger.command()
+def verify(database: Database = None, demo: Demo = False) -> None:
+    """Add up the whole ledger and compare it with every balance."""
+    from server import auditing, settings
+
+    raise typer.Exit(auditing.audit(settings.load(demo=demo or None, database=database)))
+
+
+def _check_migrations() -> int:
+    from models.database import migrate
+
+    with TemporaryDirectory() as folder:
+        url = f"sqlite:///{Path(folder) / 'empty.db'}"
+        migrate.upgrade(url)
+        differences = migrate.differences(url)
+    for difference in differences:
+        typer.echo(difference)
+    return 1 if differences else 0
+
+
+def _write_migration(message: str) -> None:
+    from models.database import migrate
+
+    with TemporaryDirectory() as folder:
+        url = f"sqlite:///{Path(folder) / 'empty.db'}"
+        migrate.upgrade(url)
+        migrate.new_revision(url, message)
+
+
+def _masked(url: str) -> str:
+    from server.addresses import masked
+
+    return masked(url)
+
+
+def _complain(message: str, code: int) -> int:
+    typer.echo(f"hatful: {' '.join(message.split())}", err=True)
+    return code

@@ -1,0 +1,121 @@
+"""What has to be true of a database before it is served: it answers, its tables are current, the demo is in it."""
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic.util import CommandError
+from rich.console import Console
+
+from models.database import DatabaseError, InvalidUrlError
+from models.database import migrate as migrations
+from models.database.connection import sqlite_path
+from server import demonstration
+from server.addresses import masked
+from server.exits import NotEmptyError, OutdatedDatabaseError, UnusableDatabaseError
+from server.process import running
+from server.settings import SQLITE, Settings
+
+BEING_FILLED = ".filling"
+SQLITE_FILES = ("", "-wal", "-shm", "-journal")
+
+
+def prepare(settings: Settings, console: Console) -> None:
+    """Readies the database for serving: a file is brought up to date, a server is not touched."""
+    url = settings.database_url
+    with explained(url):
+        if settings.demo and _is_new_file(url):
+            _fill_new_file(settings, console)
+            return
+        if url.startswith(SQLITE):
+            migrate(settings)
+        elif not migrations.is_current(url):
+            raise OutdatedDatabaseError(
+                f"The tables in {masked(url)} are not up to date. Run: hatful migrate --database '{masked(url)}'"
+            )
+        if settings.demo:
+            asyncio.run(_fill_if_empty(settings, console))
+
+
+def migrate(settings: Settings) -> None:
+    """Brings the tables up to date."""
+    with explained(settings.database_url):
+        _make_folder(settings)
+        migrations.upgrade(settings.database_url)
+
+
+def fill(settings: Settings, console: Console) -> None:
+    """Puts the demo's people into an empty database. Raises NotEmptyError."""
+    with explained(settings.database_url):
+        if _is_new_file(settings.database_url):
+            _fill_new_file(settings, console)
+            return
+        migrate(settings)
+        asyncio.run(_fill_empty(settings, console))
+
+
+def is_current(settings: Settings) -> bool:
+    """Whether the database has this version's tables. A file that is not there is not made."""
+    return not _is_new_file(settings.database_url) and migrations.is_current(settings.database_url)
+
+
+@contextmanager
+def explained(url: str) -> Iterator[None]:
+    """Turns what goes wrong with the database into one line for the operator."""
+    try:
+        yield
+    except CommandError:
+        message = f"The tables in {masked(url)} are those of a newer Hatful, or of something else."
+        raise OutdatedDatabaseError(message) from None
+    except (DatabaseError, OSError, sqlite3.Error) as error:
+        raise UnusableDatabaseError(f"The database {masked(url)} cannot be used: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    # The driver's own words are at the bottom; what is wrapped around them is for programmers.
+    while not isinstance(error, InvalidUrlError) and error.__cause__ is not None:
+        error = error.__cause__
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def _make_folder(settings: Settings) -> None:
+    if settings.database is None:
+        settings.default_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    elif settings.database.startswith(SQLITE):
+        folder = Path(sqlite_path(settings.database)).absolute().parent
+        if not folder.is_dir():
+            raise InvalidUrlError(f"there is no folder {folder}")
+
+
+def _is_new_file(url: str) -> bool:
+    return url.startswith(SQLITE) and not Path(sqlite_path(url)).exists()
+
+
+def _fill_new_file(settings: Settings, console: Console) -> None:
+    """Fills a file under another name first, so that one that was interrupted is never taken for the demo."""
+    _make_folder(settings)
+    path = sqlite_path(settings.database_url)
+    aside = settings.model_copy(update={"database": f"{SQLITE}{path}{BEING_FILLED}"})
+    for suffix in SQLITE_FILES:
+        Path(f"{path}{BEING_FILLED}{suffix}").unlink(missing_ok=True)
+    migrations.upgrade(aside.database_url)
+    asyncio.run(_fill_empty(aside, console))
+    Path(f"{path}{BEING_FILLED}").rename(path)
+
+
+async def _fill_if_empty(settings: Settings, console: Console) -> None:
+    async with running(settings) as app:
+        if not await demonstration.is_empty(app.database):
+            await demonstration.require_demo(app, masked(settings.database_url))
+            return
+    await _fill_empty(settings, console)
+
+
+async def _fill_empty(settings: Settings, console: Console) -> None:
+    async with running(settings) as app:
+        if not await demonstration.is_empty(app.database):
+            raise NotEmptyError(f"The database {masked(settings.database_url)} is not empty.")
+        await demonstration.fill(app, console)

@@ -1,0 +1,156 @@
+"""Reads an operation out of an HTTP request, as GraphQL over HTTP says, or refuses the request."""
+
+import asyncio
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope
+
+from execution.operations import Request
+from server.answers import HttpError, MediaType, bad_request
+
+MAX_BODY_BYTES = 1 << 20
+MAX_URL_BYTES = 16 * 1024
+MAX_PARAMETERS = 16
+MAX_DEPTH = 64
+BODY_SECONDS = 15.0
+
+Parameters = dict[str, Any]
+
+
+def header(scope: Scope, name: bytes) -> str | None:
+    """A header's value, or None; the values of a repeated one with commas between them."""
+    values = [value for key, value in scope["headers"] if key == name]
+    return b", ".join(values).decode("latin-1") if values else None
+
+
+def from_query_string(query_string: bytes) -> Request:
+    """The operation in a GET request's URL. Raises HttpError."""
+    return _request(_url_parameters(query_string), read_only=True)
+
+
+def has_query(query_string: bytes) -> bool:
+    """Whether a URL holds an operation."""
+    return any(pair.startswith(b"query=") for pair in query_string.split(b"&"))
+
+
+async def from_body(scope: Scope, receive: Receive) -> Request:
+    """The operation in a POST request's body. Raises HttpError, or ClientDisconnect when the client has gone."""
+    _require_json(scope)
+    body = await _body(scope, receive)
+    try:
+        parameters = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise bad_request("The body is not valid JSON in UTF-8.") from None
+    if isinstance(parameters, list):
+        raise bad_request("Send one operation at a time: the body must be an object, not a list.")
+    if not isinstance(parameters, dict):
+        raise bad_request("The body must be a JSON object.")
+    return _request(parameters, read_only=False)
+
+
+def _require_json(scope: Scope) -> None:
+    media_type, _, parameters = (header(scope, b"content-type") or "").lower().partition(";")
+    if media_type.strip() != MediaType.JSON:
+        raise _unsupported("Send the operation as application/json.")
+    charset = parameters.partition("charset=")[2].partition(";")[0].strip().strip('"')
+    if charset not in {"", "utf-8", "utf8"}:
+        raise _unsupported("Send JSON in UTF-8.")
+    if header(scope, b"content-encoding") not in {None, "", "identity"}:
+        raise _unsupported("Send the body uncompressed.", {"accept-encoding": "identity"})
+
+
+def _unsupported(message: str, headers: dict[str, str] | None = None) -> HttpError:
+    # The body has not been read, so the connection cannot be used again.
+    headers = {"accept-post": f"{MediaType.JSON}; charset=utf-8", "connection": "close", **(headers or {})}
+    return HttpError(415, "UNSUPPORTED_MEDIA_TYPE", message, headers)
+
+
+async def _body(scope: Scope, receive: Receive) -> bytes:
+    length = header(scope, b"content-length")
+    if length is not None and length.isdecimal() and int(length) > MAX_BODY_BYTES:
+        raise _too_large()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _received(receive)
+    except TimeoutError:
+        message = f"The request did not arrive within {BODY_SECONDS:g} seconds."
+        raise HttpError(408, "REQUEST_TIMEOUT", message, {"connection": "close"}) from None
+
+
+async def _received(receive: Receive) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY_BYTES:
+            raise _too_large()
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _too_large() -> HttpError:
+    message = f"A request may have at most {MAX_BODY_BYTES} bytes."
+    return HttpError(413, "PAYLOAD_TOO_LARGE", message, {"connection": "close"})
+
+
+def _url_parameters(query_string: bytes) -> Parameters:
+    if len(query_string) > MAX_URL_BYTES:
+        raise HttpError(414, "URI_TOO_LONG", f"A URL may have at most {MAX_URL_BYTES} bytes; use POST.")
+    try:
+        text = query_string.decode("ascii")
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
+    except ValueError:  # UnicodeDecodeError is one too
+        raise bad_request("The URL's parameters are not valid UTF-8, or too many.") from None
+    parameters: Parameters = dict(pairs)
+    if len(parameters) != len(pairs):
+        raise bad_request("The URL has a parameter twice.")
+    for name in ("variables", "extensions"):
+        if name in parameters:
+            parameters[name] = _json_parameter(name, parameters[name])
+    if parameters.get("operationName") == "":
+        parameters["operationName"] = None
+    return parameters
+
+
+def _json_parameter(name: str, value: str) -> Any:
+    if value == "":
+        return None
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError:
+        raise bad_request(f"{name} is not valid JSON.") from None
+
+
+def _request(parameters: Parameters, *, read_only: bool) -> Request:
+    query = parameters.get("query")
+    if not isinstance(query, str):
+        raise bad_request("query is missing: it must be a string." if query is None else "query must be a string.")
+    operation_name = parameters.get("operationName")
+    if not isinstance(operation_name, str | None):
+        raise bad_request("operationName must be a string or null.")
+    for name in ("variables", "extensions"):
+        if not isinstance(parameters.get(name), dict | None):
+            raise bad_request(f"{name} must be an object or null.")
+    variables = parameters.get("variables")
+    if variables and _is_deeper(variables, MAX_DEPTH):
+        raise bad_request(f"variables may be nested at most {MAX_DEPTH} deep.")
+    return Request(query, variables, operation_name, read_only)
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    # Level by level, because a value that is too deep is one that recursion cannot walk.
+    level = [value]
+    while level and levels:
+        level = [child for parent in level for child in _children(parent)]
+        levels -= 1
+    return any(isinstance(value, dict | list) for value in level)
+
+
+def _children(value: Any) -> list[Any]:
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [child for child in children if isinstance(child, dict | list)]

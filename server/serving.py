@@ -1,0 +1,24 @@
+"""The command `hatful serve`: readies the database, listens, and says so."""
+
+from rich.console import Console
+
+from server import banner, telemetry
+from server.addresses import http_address, is_loopback
+from server.exits import WrongSettingError
+from server.listening import bind, listen
+from server.preparation import prepare
+from server.settings import Settings
+
+
+def serve(settings: Settings) -> None:
+    """Serves until a signal comes. Raises OperatorError when that cannot be."""
+    if settings.demo and not is_loopback(settings.host):
+        raise WrongSettingError(
+            f"The demo's tokens are known to everybody, so it listens on this machine alone, not on {settings.host}."
+        )
+    telemetry.configure(settings.log_format, settings.log_level)
+    console = Console(highlight=False)
+    bound = bind(settings.host, settings.port)  # first, so that a port that is taken costs no wait
+    prepare(settings, console)
+    address = http_address(settings.host, bound.getsockname()[1])
+    listen(settings, bound, lambda: banner.show(console, settings, address))
