@@ -100,9 +100,6 @@ _count = Command(
 )
 
 
-_MARK_PARAMS = {"user_id": "user", "post_id": "post", "created_at": "moment"}
-
-
 class _Mark(NamedTuple):
     """Something that a user puts on a post, and takes away again."""
 
