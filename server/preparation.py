@@ -11,7 +11,7 @@ from rich.console import Console
 
 from models.database import DatabaseError, InvalidUrlError
 from models.database import migrate as migrations
-from models.database.connection import sqlite_path
+from models.database.opening import sqlite_path
 from server import demonstration
 from server.addresses import masked
 from server.exits import NotEmptyError, OutdatedDatabaseError, UnusableDatabaseError

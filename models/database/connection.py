@@ -1,10 +1,9 @@
-"""What a database offers, whichever it is, and how one is opened by its address."""
+"""What a database offers, whichever it is."""
 
 from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
-from models.database.errors import InvalidUrlError
 from models.database.statements import Command, DialectName, Params, Query, Row
 
 
@@ -53,26 +52,3 @@ class Database(Reader, Protocol):
     async def close(self) -> None:
         """Finishes what is under way and lets go of all connections."""
         ...
-
-
-async def open_database(url: str, *, connections: int = 8) -> Database:
-    """The database at `url`: `sqlite:///relative.db`, `sqlite:////absolute.db` or `postgresql://…`.
-
-    Raises InvalidUrlError for another address, UnavailableError when it does not answer.
-    """
-    from models.database.postgresql import PostgresDatabase  # here, so that one driver's trouble is not the other's
-    from models.database.sqlite import SqliteDatabase
-
-    if url.startswith("sqlite:///"):
-        return await SqliteDatabase.open(sqlite_path(url))
-    if url.startswith(("postgresql://", "postgres://")):
-        return await PostgresDatabase.open(url, connections)
-    raise InvalidUrlError("A database's address begins with sqlite:/// or postgresql://.")
-
-
-def sqlite_path(url: str) -> str:
-    """The file of an SQLite address."""
-    path = url.removeprefix("sqlite:///")
-    if not path or path == ":memory:":
-        raise InvalidUrlError("An SQLite address names a file: sqlite:////var/lib/hatful.db")
-    return path

@@ -17,8 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel import SQLModel
 
-from models.database.connection import sqlite_path
 from models.database.errors import UnavailableError
+from models.database.opening import sqlite_path
 
 CONNECTION = "connection"
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
