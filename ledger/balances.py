@@ -1,33 +1,32 @@
 """The arithmetic of accounts: what a posting does to the running sums. No database here."""
 
-from dataclasses import dataclass
-
 from ledger.statements import AccountRow
-from models.ledger import Phase, Side
+from models.ledger import Side
 
 
-@dataclass(slots=True)
 class Balance:
     """An account's running sums in minor units, as they change within a batch."""
 
-    account: AccountRow
-    debits_posted: int
-    credits_posted: int
-    debits_pending: int
-    credits_pending: int
-    version: int
+    __slots__ = ("account", "credits_pending", "credits_posted", "debits_pending", "debits_posted", "version")
 
-    @classmethod
-    def of(cls, account: AccountRow) -> "Balance":
-        """The sums with which a batch begins."""
-        return cls(
-            account,
-            account.debits_posted,
-            account.credits_posted,
-            account.debits_pending,
-            account.credits_pending,
-            account.version,
-        )
+    def __init__(self, account: AccountRow) -> None:
+        self.account = account
+        self.debits_posted = account.debits_posted
+        self.credits_posted = account.credits_posted
+        self.debits_pending = account.debits_pending
+        self.credits_pending = account.credits_pending
+        self.version = account.version
+
+    def copy(self) -> "Balance":
+        """The same sums, to try something on."""
+        other = Balance.__new__(Balance)
+        other.account = self.account
+        other.debits_posted = self.debits_posted
+        other.credits_posted = self.credits_posted
+        other.debits_pending = self.debits_pending
+        other.credits_pending = self.credits_pending
+        other.version = self.version
+        return other
 
     @property
     def posted(self) -> int:
@@ -46,18 +45,8 @@ class Balance:
         """How far the account is under its floor; 0 when it is not."""
         return 0 if self.account.floor is None else max(0, self.account.floor - self.available)
 
-    def debit(self, amount: int, phase: Phase) -> None:
-        """Takes the debit side of one posting."""
-        if phase is Phase.POST:
-            self.debits_posted += amount
-            return
-        assert phase is Phase.PEND, "holds are resolved by the one who knows what was held"
-        self.debits_pending += amount
-
-    def credit(self, amount: int, phase: Phase) -> None:
-        """Takes the credit side of one posting."""
-        if phase is Phase.POST:
-            self.credits_posted += amount
-            return
-        assert phase is Phase.PEND, "holds are resolved by the one who knows what was held"
-        self.credits_pending += amount
+    @property
+    def spare(self) -> int:
+        """How much can be taken before the account is at its floor. An account without a floor is never asked."""
+        assert self.account.floor is not None, "an account without a floor gives whatever it is asked for"
+        return max(0, self.available - self.account.floor)

@@ -5,7 +5,6 @@ which count only if it fits.
 """
 
 from collections.abc import Iterable, Mapping
-from copy import copy
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -14,6 +13,7 @@ from ledger.balances import Balance
 from ledger.orders import (
     AccountName,
     Draw,
+    HoldResolvedError,
     IdempotencyConflictError,
     InsufficientFundsError,
     LedgerError,
@@ -22,12 +22,15 @@ from ledger.orders import (
     Order,
     Receipt,
     RefusalError,
+    Resolution,
+    StaleError,
     Write,
     refusal_from,
 )
-from ledger.statements import AccountRow, ClaimRow, UsageRow
+from ledger.statements import AccountRow, ClaimRow, HoldRow, UsageRow
 from models.ids import new_id
-from models.money import Money
+from models.ledger import AccountCode, Phase
+from models.money import Currency, Money
 
 Outcome = Receipt | LedgerError
 Usage = tuple[UUID, str, str, datetime]
@@ -41,26 +44,36 @@ class Claim(NamedTuple):
     created_at: datetime
 
 
-class Batch:
-    """What a set of orders does to the books as they were read, locked, for it."""
+class Books(NamedTuple):
+    """What a batch reads, under the locks that keep it true until the batch is written."""
 
-    def __init__(
-        self,
-        accounts: Mapping[AccountName, AccountRow],
-        claims: Iterable[ClaimRow],
-        usage: Iterable[UsageRow],
-        now: datetime,
-    ) -> None:
+    ids: Mapping[AccountName, UUID]
+    accounts: Iterable[AccountRow]
+    claims: Iterable[ClaimRow]
+    usage: Iterable[UsageRow]
+    holds: Iterable[HoldRow]
+
+
+class Batch:
+    """What a set of orders does to the books."""
+
+    def __init__(self, books: Books, now: datetime) -> None:
         self.journals: list[dict[str, Any]] = []
         self.postings: list[dict[str, Any]] = []
         self.entries: list[dict[str, Any]] = []
         self.claims: list[dict[str, Any]] = []
+        self.messages: list[dict[str, Any]] = []
         self.draws: list[Draw] = []
         self.writes: list[Write] = []
-        self._balances = {name: Balance.of(account) for name, account in accounts.items()}
-        self._changed: set[AccountName] = set()
-        self._claims = {(claim.actor_id, claim.key): _claim(claim) for claim in claims}
-        self._usage: dict[Usage, int] = {tuple(row[:4]): row.used for row in usage}  # type: ignore[misc]
+        self._ids = books.ids
+        self._balances = {account.id: Balance(account) for account in books.accounts}
+        self._changed: set[UUID] = set()
+        self._receivables = _receivables(self._balances.values())
+        self._claims = {(row.actor_id, row.key): _claim(row) for row in books.claims}
+        self._usage: dict[Usage, int] = {
+            (row.owner_id, row.name, row.currency, row.since): row.used for row in books.usage
+        }
+        self._holds = {hold.id: hold for hold in books.holds if not hold.resolved}
         self._now = now
 
     def add(self, order: Order) -> Outcome:
@@ -68,78 +81,79 @@ class Batch:
         claim = self._claims.get((order.actor_id, order.key))
         if claim is not None:
             return _answer(claim, order.request_hash)
-        outcome: Receipt | RefusalError
         try:
             self._post(order)
-            outcome = Receipt(order.id, replayed=False)
         except RefusalError as refusal:
-            outcome = refusal
-        self._claim(order, outcome)
-        return outcome
+            self._claim(order, refusal)
+            return refusal
+        except LedgerError as error:
+            return error
+        receipt = Receipt(order.id, replayed=False)
+        self._claim(order, receipt)
+        return receipt
 
     def changed(self) -> list[Balance]:
         """The accounts with other sums than before, in the order of their ids."""
-        return sorted((self._balances[name] for name in self._changed), key=lambda balance: balance.account.id)
+        return [self._balances[account_id] for account_id in sorted(self._changed)]
 
     def _post(self, order: Order) -> None:
-        touched = self._moved(order.lines)
+        trial = _Trial(self._balances, order)
+        for resolution in order.resolutions:
+            trial.resolve(self._standing(resolution), resolution.amount)
+        for line in order.lines:
+            trial.move(line, self._ids)
+        trial.sweep(self._receivables)
+        trial.check()
         self._check_draws(order.draws)
         # From here on nothing can refuse.
+        self._keep(order, trial)
+
+    def _standing(self, resolution: Resolution) -> HoldRow:
+        hold = self._holds.get(resolution.hold_id)
+        if hold is None or (resolution.amount is not None and not 0 < resolution.amount <= hold.amount):
+            raise HoldResolvedError(resolution.hold_id)
+        return hold
+
+    def _check_draws(self, draws: Iterable[Draw]) -> None:
+        for draw in draws:
+            used = self._usage.get(_usage(draw), 0)
+            if draw.expected is not None and draw.expected != used:
+                raise StaleError
+            if used + draw.amount > draw.max:
+                maximum, gone = Money(draw.max, draw.currency), Money(used, draw.currency)
+                raise LimitExceededError(draw.name, maximum, gone, draw.resets_at)
+
+    def _keep(self, order: Order, trial: "_Trial") -> None:
         self.journals.append(
             {
                 "id": order.id,
                 "kind": order.kind,
                 "actor_id": order.actor_id,
+                "reverses_id": order.reverses_id,
                 "reference": order.reference,
                 "created_at": order.created_at,
             }
         )
-        self.postings.extend(self._posting(order, line) for line in order.lines)
-        for name, balance in touched.items():
-            self._enter(order, self._balances[name], balance)
-        self._balances.update(touched)
-        self._changed.update(touched)
+        self.postings.extend(trial.postings)
+        for account_id, balance in trial.balances.items():
+            self._enter(order, self._balances[account_id], balance)
+        self._balances.update(trial.balances)
+        self._changed.update(trial.balances)
+        for resolution in order.resolutions:
+            del self._holds[resolution.hold_id]
         for draw in order.draws:
             usage = _usage(draw)
             self._usage[usage] = self._usage.get(usage, 0) + draw.amount
         self.draws.extend(order.draws)
         self.writes.extend(order.writes)
-
-    def _moved(self, lines: Iterable[Line]) -> dict[AccountName, Balance]:
-        touched: dict[AccountName, Balance] = {}
-        for line in lines:
-            for name in (line.debit, line.credit):
-                if name not in touched:
-                    touched[name] = copy(self._balances[name])
-            touched[line.debit].debit(line.amount, line.phase)
-            touched[line.credit].credit(line.amount, line.phase)
-        for name, balance in touched.items():
-            if balance.shortfall:
-                available = Money(self._balances[name].available, name.currency)
-                raise InsufficientFundsError(available, Money(balance.shortfall, name.currency))
-        return touched
-
-    def _check_draws(self, draws: Iterable[Draw]) -> None:
-        for draw in draws:
-            used = self._usage.get(_usage(draw), 0)
-            if used + draw.amount > draw.max:
-                maximum, gone = Money(draw.max, draw.currency), Money(used, draw.currency)
-                raise LimitExceededError(draw.name, maximum, gone, draw.resets_at)
-
-    def _posting(self, order: Order, line: Line) -> dict[str, Any]:
-        return {
-            "id": new_id(),
-            "journal_id": order.id,
-            "phase": line.phase,
-            "debit_account_id": self._balances[line.debit].account.id,
-            "credit_account_id": self._balances[line.credit].account.id,
-            "amount": line.amount,
-            "currency": line.debit.currency,
-            "pending_id": None,
-        }
+        self.messages.extend(
+            {"id": new_id(), "journal_id": order.id, "created_at": order.created_at, **message._asdict()}
+            for message in order.messages
+        )
 
     def _enter(self, order: Order, before: Balance, after: Balance) -> None:
-        if after.posted == before.posted:
+        posted_before, posted_after = before.posted, after.posted
+        if posted_after == posted_before:
             return  # a hold moves nothing yet
         after.version = before.version + 1
         self.entries.append(
@@ -148,9 +162,9 @@ class Batch:
                 "version": after.version,
                 "previous_version": before.version or None,
                 "journal_id": order.id,
-                "amount": after.posted - before.posted,
-                "balance_before": before.posted,
-                "balance_after": after.posted,
+                "amount": posted_after - posted_before,
+                "balance_before": posted_before,
+                "balance_after": posted_after,
                 "created_at": self._now,
             }
         )
@@ -165,6 +179,99 @@ class Batch:
                 "journal_id": outcome.journal_id if isinstance(outcome, Receipt) else None,
                 "refusal": outcome.stored() if isinstance(outcome, RefusalError) else None,
                 "created_at": order.created_at,
+            }
+        )
+
+
+class _Trial:
+    """An order tried on copies of the balances that it touches."""
+
+    def __init__(self, balances: Mapping[UUID, Balance], order: Order) -> None:
+        self.balances: dict[UUID, Balance] = {}
+        self.postings: list[dict[str, Any]] = []
+        self._before = balances
+        self._order = order
+
+    def move(self, line: Line, ids: Mapping[AccountName, UUID]) -> None:
+        """Takes one line; with an overflow it may become two postings."""
+        debit, credit, amount = ids[line.debit], ids[line.credit], line.amount
+        if line.overflow is not None:
+            taken = min(amount, self._balance(debit).spare)
+            self._take(line, ids[line.overflow], credit, amount - taken)
+            amount = taken
+        self._take(line, debit, credit, amount)
+
+    def resolve(self, hold: HoldRow, amount: int | None) -> None:
+        """Lets a hold go, and moves `amount` of it."""
+        debit, credit = self._balance(hold.debit_account_id), self._balance(hold.credit_account_id)
+        debit.debits_pending -= hold.amount
+        credit.credits_pending -= hold.amount
+        if amount is not None:
+            debit.debits_posted += amount
+            credit.credits_posted += amount
+        phase = Phase.VOID if amount is None else Phase.SETTLE
+        self._write(debit, credit, hold.amount if amount is None else amount, phase, hold_id=hold.id)
+
+    def sweep(self, receivables: Mapping[UUID, UUID]) -> None:
+        """What a wallet gets goes first to what its owner owes."""
+        for wallet_id in [account_id for account_id in self.balances if account_id in receivables]:
+            gained = self.balances[wallet_id].posted - self._before[wallet_id].posted
+            owed = self._balance(receivables[wallet_id])
+            amount = min(gained, owed.posted, self.balances[wallet_id].spare)
+            if amount > 0:
+                self._post(self.balances[wallet_id], owed, amount)
+
+    def check(self) -> None:
+        """Raises InsufficientFundsError if an account is under its floor."""
+        for account_id, balance in self.balances.items():
+            shortfall = balance.shortfall
+            if shortfall:
+                currency = balance.account.currency
+                available = Money(self._before[account_id].available, currency)
+                raise InsufficientFundsError(available, Money(shortfall, currency))
+
+    def _take(self, line: Line, debit_id: UUID, credit_id: UUID, amount: int) -> None:
+        debit, credit = self._balance(debit_id), self._balance(credit_id)
+        if amount == 0:
+            return
+        if line.phase is Phase.POST:
+            self._post(debit, credit, amount)
+            return
+        debit.debits_pending += amount
+        credit.credits_pending += amount
+        self._write(debit, credit, amount, line.phase, id=line.id)
+
+    def _post(self, debit: Balance, credit: Balance, amount: int) -> None:
+        debit.debits_posted += amount
+        credit.credits_posted += amount
+        self._write(debit, credit, amount, Phase.POST)
+
+    def _balance(self, account_id: UUID) -> Balance:
+        balance = self.balances.get(account_id)
+        if balance is None:
+            balance = self.balances[account_id] = self._before[account_id].copy()
+        return balance
+
+    def _write(
+        self,
+        debit: Balance,
+        credit: Balance,
+        amount: int,
+        phase: Phase,
+        *,
+        id: UUID | None = None,
+        hold_id: UUID | None = None,
+    ) -> None:
+        self.postings.append(
+            {
+                "id": id or new_id(),
+                "journal_id": self._order.id,
+                "phase": phase,
+                "debit_account_id": debit.account.id,
+                "credit_account_id": credit.account.id,
+                "amount": amount,
+                "currency": debit.account.currency,
+                "pending_id": hold_id,
             }
         )
 
@@ -191,3 +298,16 @@ def _claim(row: ClaimRow) -> Claim:
 
 def _usage(draw: Draw) -> Usage:
     return draw.owner_id, draw.name, draw.currency, draw.since
+
+
+def _receivables(balances: Iterable[Balance]) -> dict[UUID, UUID]:
+    """For each wallet whose owner owes something, the account that says how much."""
+    wallets: dict[tuple[UUID, Currency], UUID] = {}
+    owed: dict[tuple[UUID, Currency], UUID] = {}
+    for balance in balances:
+        account = balance.account
+        if account.code is AccountCode.WALLET:
+            wallets[account.owner_id, account.currency] = account.id
+        elif account.code is AccountCode.RECEIVABLE:
+            owed[account.owner_id, account.currency] = account.id
+    return {wallets[owner]: account_id for owner, account_id in owed.items() if owner in wallets}

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from ledger import statements as sql
 from ledger.balances import Balance
-from ledger.batch import Batch, Outcome, answer
-from ledger.orders import AccountName, BusyError, Draw, Order, Receipt, Write
-from models.database import ConstraintError, ContentionError, Database, Transaction, UniqueError
+from ledger.batch import Batch, Books, Outcome, answer
+from ledger.orders import AccountName, BusyError, Draw, Line, Order, Receipt, Write
+from models.database import ConstraintError, ContentionError, Database, RowsCommand, Transaction, UniqueError
 from models.ids import HOUSE, new_id
 from models.ledger import AccountCode, Side
 
@@ -25,10 +25,13 @@ STRIPES = 16
 
 _SIDES = {
     AccountCode.WALLET: Side.CREDIT,
+    AccountCode.RECEIVABLE: Side.DEBIT,
     AccountCode.FEE_INCOME: Side.CREDIT,
     AccountCode.RAIL_CLEARING: Side.DEBIT,
+    AccountCode.PAYOUT_CLEARING: Side.CREDIT,
+    AccountCode.BANK_CASH: Side.DEBIT,
 }
-_FLOORS = {AccountCode.WALLET: 0}
+_FLOORS = {AccountCode.WALLET: 0, AccountCode.RECEIVABLE: 0}
 
 
 class _Waiting(NamedTuple):
@@ -123,7 +126,7 @@ class Ledger:
         opened: dict[AccountName, UUID] = {}
         async with self._database.transaction() as transaction:
             ids = await self._ids_of(transaction, orders, opened)
-            batch = await _read(transaction, orders, ids)
+            batch = Batch(await _read(transaction, orders, ids), datetime.now(UTC))
             outcomes = [batch.add(order) for order in orders]
             await _write(transaction, batch)
         self._account_ids.update(opened)  # only now is it certain that they stand
@@ -132,7 +135,7 @@ class Ledger:
     async def _ids_of(
         self, transaction: Transaction, orders: Sequence[Order], opened: dict[AccountName, UUID]
     ) -> dict[AccountName, UUID]:
-        names = {name for order in orders for line in order.lines for name in (line.debit, line.credit)}
+        names = {name for order in orders for line in order.lines for name in _accounts_of(line)}
         unknown = sorted(name for name in names if name not in self._account_ids)
         if unknown:
             opened.update(await _found(transaction, unknown))
@@ -149,29 +152,37 @@ async def _found(transaction: Transaction, names: Sequence[AccountName]) -> dict
     return {_name(account): account.id for account in accounts}
 
 
-async def _read(transaction: Transaction, orders: Sequence[Order], ids: dict[AccountName, UUID]) -> Batch:
-    accounts = await transaction.fetch(sql.locked_accounts, keys=list(set(ids.values())))
-    # After the lock: an order's actor owns an account that it touches, so its key cannot be taken meanwhile.
+async def _read(transaction: Transaction, orders: Sequence[Order], ids: dict[AccountName, UUID]) -> Books:
+    hold_ids = [resolution.hold_id for order in orders for resolution in order.resolutions]
+    account_ids = set(ids.values())
+    if hold_ids:
+        for hold in await transaction.fetch(sql.holds, keys=hold_ids):
+            account_ids |= {hold.debit_account_id, hold.credit_account_id}
+    owners = {name.owner_id for name in ids if name.code is AccountCode.WALLET}
+    accounts = await transaction.fetch(sql.locked_accounts, keys=list(account_ids), owners=list(owners))
+    # After the lock. An order's actor owns an account that it touches, so nobody takes its key meanwhile; and whoever
+    # resolves a hold locks its accounts.
     claims = await transaction.fetch(
         sql.claims, pair_ids=[order.actor_id for order in orders], pair_texts=[order.key for order in orders]
     )
+    holds = await transaction.fetch(sql.holds, keys=hold_ids) if hold_ids else []
     draws = [draw for order in orders for draw in order.draws]
     usage = []
     if draws:
-        owners = list({draw.owner_id for draw in draws})
-        usage = await transaction.fetch(sql.usage_of_owners, keys=owners, since=min(draw.since for draw in draws))
-    by_name = {_name(account): account for account in accounts}
-    return Batch(by_name, claims, usage, datetime.now(UTC))
+        drawing = list({draw.owner_id for draw in draws})
+        usage = await transaction.fetch(sql.usage_of_owners, keys=drawing, since=min(draw.since for draw in draws))
+    return Books(ids, accounts, claims, usage, holds)
 
 
 async def _write(transaction: Transaction, batch: Batch) -> None:
-    rows = (
-        (sql.insert_journal, batch.journals),
-        (sql.insert_posting, batch.postings),
-        (sql.insert_entry, batch.entries),
-        (sql.update_account, [_sums(balance) for balance in batch.changed()]),
-        (sql.insert_claim, batch.claims),
-        (sql.add_usage, [_used(draw) for draw in sorted(batch.draws)]),
+    rows: tuple[tuple[RowsCommand, list[dict[str, Any]]], ...] = (
+        (sql.insert_journals, batch.journals),
+        (sql.insert_postings, batch.postings),
+        (sql.insert_entries, batch.entries),
+        (sql.update_accounts, [_sums(balance) for balance in batch.changed()]),
+        (sql.insert_claims, batch.claims),
+        (sql.add_usage, [_used(draw) for draw in sorted(batch.draws, key=_drawn)]),
+        (sql.insert_messages, batch.messages),
     )
     for command, values in rows:
         if values:
@@ -180,9 +191,14 @@ async def _write(transaction: Transaction, batch: Batch) -> None:
         await transaction.run_many(command, [write.params for write in writes])
 
 
-def _place(write: Write) -> tuple[int, tuple[str, ...]]:
-    # One order for all processes: the commands as they were made, and within one the rows by their parameters.
-    return write.command.number, tuple(map(str, write.params.values()))
+def _place(write: Write) -> tuple[int, str]:
+    # One order for all processes: the commands as they were made, and within one the rows by what they begin with,
+    # which is their key.
+    return write.command.number, str(next(iter(write.params.values())))
+
+
+def _drawn(draw: Draw) -> tuple[Any, ...]:
+    return draw[:4]
 
 
 def _settle(future: asyncio.Future[Receipt], outcome: Outcome | Exception) -> None:
@@ -194,12 +210,19 @@ def _settle(future: asyncio.Future[Receipt], outcome: Outcome | Exception) -> No
         future.set_exception(outcome)
 
 
+def _accounts_of(line: Line) -> tuple[AccountName, ...]:
+    return (line.debit, line.credit) if line.overflow is None else (line.debit, line.credit, line.overflow)
+
+
 def _striped(order: Order, stripe: int) -> Order:
+    lines = order.lines
+    if not any(name.owner_id == HOUSE for line in lines for name in (line.debit, line.credit)):
+        return order
+
     def own(name: AccountName) -> AccountName:
         return name._replace(stripe=stripe) if name.owner_id == HOUSE else name
 
-    lines = tuple(line._replace(debit=own(line.debit), credit=own(line.credit)) for line in order.lines)
-    return replace(order, lines=lines)
+    return replace(order, lines=tuple(line._replace(debit=own(line.debit), credit=own(line.credit)) for line in lines))
 
 
 def _name(account: sql.AccountRow) -> AccountName:
@@ -223,7 +246,7 @@ def _new_account(name: AccountName) -> dict[str, object]:
 
 def _sums(balance: Balance) -> dict[str, object]:
     return {
-        "account_id": balance.account.id,
+        "id": balance.account.id,
         "debits_posted": balance.debits_posted,
         "credits_posted": balance.credits_posted,
         "debits_pending": balance.debits_pending,

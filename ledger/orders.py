@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from models.database import Command
@@ -22,24 +22,44 @@ class AccountName(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One posting to be made: `amount` minor units from the debited account to the credited one."""
+    """A posting to be made: `amount` minor units from the debited account to the credited one.
+
+    With `overflow`, what the debited account has not available is taken from that account instead. A hold is given its
+    `id`, by which it is resolved later.
+    """
 
     debit: AccountName
     credit: AccountName
     amount: int
-    phase: Phase = Phase.POST
+    phase: Literal[Phase.POST, Phase.PEND] = Phase.POST
+    overflow: AccountName | None = None
+    id: UUID | None = None
+
+
+class Resolution(NamedTuple):
+    """The end of a hold, which is a posting made with PEND: `amount` of it is moved and the rest let go.
+
+    None lets all of it go.
+    """
+
+    hold_id: UUID
+    amount: int | None
 
 
 class Draw(NamedTuple):
-    """A limit that an order uses up by `amount`: at most `max` in the window from `since` until `resets_at`."""
+    """A limit that an order uses up by `amount`: at most `max` in the window from `since` until `resets_at`.
+
+    With `expected`, the order was made for exactly that much being used: if it is not so any more, the order is stale.
+    """
 
     owner_id: UUID
     name: str
     currency: Currency
     since: datetime
-    resets_at: datetime
+    resets_at: datetime | None
     max: int
     amount: int
+    expected: int | None = None
 
 
 class Write(NamedTuple):
@@ -47,6 +67,13 @@ class Write(NamedTuple):
 
     command: Command
     params: Mapping[str, Any]
+
+
+class Message(NamedTuple):
+    """What must leave the process once the order stands."""
+
+    topic: str
+    payload: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +89,12 @@ class Order:
     key: str
     request_hash: bytes
     created_at: datetime
-    lines: tuple[Line, ...]
+    lines: tuple[Line, ...] = ()
+    resolutions: tuple[Resolution, ...] = ()
     draws: tuple[Draw, ...] = ()
     writes: tuple[Write, ...] = ()
+    messages: tuple[Message, ...] = ()
+    reverses_id: UUID | None = None
     reference: str | None = None
 
 
@@ -81,6 +111,10 @@ class LedgerError(Exception):
 
 class BusyError(LedgerError):
     """Too much is waiting, or the ledger is stopping. Nothing was posted; trying again is safe."""
+
+
+class StaleError(LedgerError):
+    """What the order was made from has changed meanwhile. Nothing was posted: look again, and make it anew."""
 
 
 class IdempotencyConflictError(LedgerError):
@@ -119,9 +153,9 @@ class InsufficientFundsError(RefusalError):
 
 
 class LimitExceededError(RefusalError):
-    """The limit `name` allows `max` until `resets_at`, of which `used` is gone."""
+    """The limit `name` allows `max` until `resets_at`, or for ever, of which `used` is gone."""
 
-    def __init__(self, name: str, maximum: Money, used: Money, resets_at: datetime) -> None:
+    def __init__(self, name: str, maximum: Money, used: Money, resets_at: datetime | None) -> None:
         super().__init__("A limit would be exceeded.")
         self.name = name
         self.max = maximum
@@ -136,17 +170,31 @@ class LimitExceededError(RefusalError):
                 "name": self.name,
                 "max": self.max.minor_units,
                 "used": self.used.minor_units,
-                "resets_at": self.resets_at.isoformat(),
+                "resets_at": None if self.resets_at is None else self.resets_at.isoformat(),
             }
         )
+
+
+class HoldResolvedError(RefusalError):
+    """The hold does not stand any more, or is for less."""
+
+    def __init__(self, hold_id: UUID) -> None:
+        super().__init__("The hold does not stand any more, or is for less.")
+        self.hold_id = hold_id
+
+    def stored(self) -> str:
+        return json.dumps({"refusal": "HOLD_RESOLVED", "hold_id": self.hold_id.hex})
 
 
 def refusal_from(stored: str) -> RefusalError:
     """The refusal that was stored."""
     facts = json.loads(stored)
+    if facts["refusal"] == "HOLD_RESOLVED":
+        return HoldResolvedError(UUID(hex=facts["hold_id"]))
     currency = Currency(facts["currency"])
     if facts["refusal"] == "INSUFFICIENT_FUNDS":
         return InsufficientFundsError(Money(facts["available"], currency), Money(facts["shortfall"], currency))
     assert facts["refusal"] == "LIMIT_EXCEEDED", "only known refusals are stored"
     used, maximum = Money(facts["used"], currency), Money(facts["max"], currency)
-    return LimitExceededError(facts["name"], maximum, used, datetime.fromisoformat(facts["resets_at"]))
+    resets_at = None if facts["resets_at"] is None else datetime.fromisoformat(facts["resets_at"])
+    return LimitExceededError(facts["name"], maximum, used, resets_at)

@@ -4,11 +4,21 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, select, update
-from sqlmodel import SQLModel, col
+from sqlalchemy import and_, bindparam, exists, or_, select
+from sqlmodel import col
 
-from models.database import Command, Query, any_of, any_pair_of, columns_of, insert
-from models.ledger import Account, AccountCode, Entry, Idempotency, Journal, Posting, Side
+from models.database import (
+    Command,
+    Query,
+    add_to_rows,
+    any_of,
+    any_pair_of,
+    columns_of,
+    insert,
+    insert_rows,
+    update_rows,
+)
+from models.ledger import Account, AccountCode, Entry, Idempotency, Journal, Outbox, Phase, Posting, Side
 from models.limits import LimitUsage
 from models.money import Currency
 
@@ -28,6 +38,25 @@ class AccountRow(NamedTuple):
     debits_pending: int
     credits_pending: int
     version: int
+
+
+class _PostingRow(NamedTuple):
+    id: UUID
+    debit_account_id: UUID
+    credit_account_id: UUID
+    amount: int
+    currency: Currency
+
+
+class HoldRow(NamedTuple):
+    """A hold, and whether it stands no more."""
+
+    id: UUID
+    debit_account_id: UUID
+    credit_account_id: UUID
+    amount: int
+    currency: Currency
+    resolved: bool
 
 
 class ClaimRow(NamedTuple):
@@ -51,31 +80,24 @@ class UsageRow(NamedTuple):
     used: int
 
 
+_resolving = Posting.__table__.alias("resolving")  # type: ignore[attr-defined]
 _ACCOUNTS = select(*columns_of(AccountRow, Account))
 
 accounts_of_owners = Query(AccountRow, _ACCOUNTS.where(any_of(Account.owner_id)))
 
 # In the order of ids, so that two batches never wait for each other in a circle. NO KEY UPDATE, because foreign keys
 # that point at an account need not wait for its balance.
+_receivable = and_(any_of(Account.owner_id, "owners"), col(Account.code) == AccountCode.RECEIVABLE)
 locked_accounts = Query(
-    AccountRow, _ACCOUNTS.where(any_of(Account.id)).order_by(col(Account.id)).with_for_update(key_share=True)
+    AccountRow,
+    _ACCOUNTS.where(or_(any_of(Account.id), _receivable)).order_by(col(Account.id)).with_for_update(key_share=True),
 )
+"""The accounts with these ids, and what these owners owe."""
 
 open_account = Command(
     insert(Account)
     .values({name: bindparam(name) for name in (*AccountRow._fields, "created_at")})
     .on_conflict_do_nothing(index_elements=["owner_id", "code", "currency", "stripe"])
-)
-
-update_account = Command(
-    update(Account)
-    .where(col(Account.id) == bindparam("account_id"))
-    .values(
-        {
-            name: bindparam(name)
-            for name in ("debits_posted", "credits_posted", "debits_pending", "credits_pending", "version")
-        }
-    )
 )
 
 claims = Query(
@@ -90,19 +112,21 @@ usage_of_owners = Query(
 )
 
 
-def _insert(table: type[SQLModel]) -> Command:
-    return Command(insert(table).values({name: bindparam(name) for name in table.model_fields}))
-
-
-insert_journal = _insert(Journal)
-insert_posting = _insert(Posting)
-insert_entry = _insert(Entry)
-insert_claim = _insert(Idempotency)
-
-_usage = insert(LimitUsage).values({name: bindparam(name) for name in LimitUsage.model_fields})
-add_usage = Command(
-    _usage.on_conflict_do_update(
-        index_elements=["owner_id", "name", "currency", "since"],
-        set_={"used": LimitUsage.__table__.c.used + _usage.excluded.used},  # type: ignore[attr-defined]
-    )
+holds = Query(
+    HoldRow,
+    select(
+        *columns_of(_PostingRow, Posting), exists().where(_resolving.c.pending_id == col(Posting.id)).label("resolved")
+    ).where(any_of(Posting.id), col(Posting.phase) == Phase.PEND),
 )
+
+insert_journals = insert_rows(Journal)
+insert_postings = insert_rows(Posting)
+insert_entries = insert_rows(Entry)
+insert_claims = insert_rows(Idempotency)
+insert_messages = insert_rows(Outbox)
+update_accounts = update_rows(
+    Account,
+    key="id",
+    changes=("debits_posted", "credits_posted", "debits_pending", "credits_pending", "version"),
+)
+add_usage = add_to_rows(LimitUsage, key=("owner_id", "name", "currency", "since"), add=("used",))

@@ -6,9 +6,10 @@ DELETE on both databases.
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, LargeBinary, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from models.money import Currency
@@ -19,8 +20,11 @@ class AccountCode(StrEnum):
     """What an account is for."""
 
     WALLET = "WALLET"
+    RECEIVABLE = "RECEIVABLE"
     FEE_INCOME = "FEE_INCOME"
     RAIL_CLEARING = "RAIL_CLEARING"
+    PAYOUT_CLEARING = "PAYOUT_CLEARING"
+    BANK_CASH = "BANK_CASH"
 
 
 class Side(StrEnum):
@@ -37,6 +41,9 @@ class Phase(StrEnum):
     PEND = "PEND"
     SETTLE = "SETTLE"
     VOID = "VOID"
+
+
+_HOLDS: Any = {"sqlite_where": text("phase = 'PEND'"), "postgresql_where": text("phase = 'PEND'")}
 
 
 class Account(SQLModel, table=True):
@@ -85,11 +92,16 @@ class Journal(SQLModel, table=True):
     """One business event, such as a tip."""
 
     __tablename__ = "journals"
-    __table_args__ = table_args()
+    __table_args__ = table_args(
+        ForeignKeyConstraint(["reverses_id"], ["journals.id"], name="journal_reverses"),
+        CheckConstraint("reverses_id <> id", name="not_its_own_reversal"),
+    )
 
     id: UUID = Field(primary_key=True, sa_type=Id)
     kind: str = Field(sa_type=Text)
     actor_id: UUID = Field(sa_type=Id)
+    reverses_id: UUID | None = Field(default=None, sa_type=Id)
+    """The journal of which this one takes something back."""
     reference: str | None = Field(default=None, sa_type=Text)
     """What the outside world calls this event, such as a network's reference."""
     created_at: datetime = Field(sa_type=Timestamp)
@@ -115,6 +127,9 @@ class Posting(SQLModel, table=True):
         CheckConstraint("debit_account_id <> credit_account_id", name="two_accounts"),
         CheckConstraint("(phase IN ('SETTLE', 'VOID')) = (pending_id IS NOT NULL)", name="resolving_names_its_hold"),
         Index("postings_by_journal", "journal_id"),
+        # Holds are few beside all postings, so this costs a plain posting nothing.
+        Index("holds_by_debit_account", "debit_account_id", **_HOLDS),
+        Index("holds_by_credit_account", "credit_account_id", **_HOLDS),
     )
 
     id: UUID = Field(primary_key=True, sa_type=Id)
@@ -151,6 +166,7 @@ class Entry(SQLModel, table=True):
         ),
         CheckConstraint("amount <> 0 AND balance_after = balance_before + amount", name="balance_adds_up"),
         Index("entries_by_journal", "journal_id"),
+        Index("entries_by_time", "account_id", "created_at"),
     )
 
     account_id: UUID = Field(primary_key=True, sa_type=Id)
@@ -176,4 +192,36 @@ class Idempotency(SQLModel, table=True):
     request_hash: bytes = Field(sa_type=LargeBinary)
     journal_id: UUID | None = Field(default=None, sa_type=Id)
     refusal: str | None = Field(default=None, sa_type=Text)
+    created_at: datetime = Field(sa_type=Timestamp)
+
+
+class Outbox(SQLModel, table=True):
+    """What must leave the process once the journal stands: written in its transaction, delivered after it."""
+
+    __tablename__ = "outbox"
+    __table_args__ = table_args(ForeignKeyConstraint(["journal_id"], ["journals.id"], name="outbox_journal"))
+
+    id: UUID = Field(primary_key=True, sa_type=Id)
+    journal_id: UUID = Field(sa_type=Id)
+    topic: str = Field(sa_type=Text)
+    payload: str = Field(sa_type=Text)
+    created_at: datetime = Field(sa_type=Timestamp)
+
+
+class Seal(SQLModel, table=True):
+    """A block of journals, closed by a hash over all that belongs to them and over the block before.
+
+    A block holds the journals with ids after the one before it, up to `last_journal_id`.
+    """
+
+    __tablename__ = "seals"
+    __table_args__ = table_args(
+        CheckConstraint("number > 0 AND journal_count > 0", name="a_block_holds_something"),
+    )
+
+    number: int = Field(primary_key=True, sa_type=BigInt)
+    last_journal_id: UUID = Field(sa_type=Id)
+    journal_count: int = Field(sa_type=BigInt)
+    posting_count: int = Field(sa_type=BigInt)
+    hash: bytes = Field(sa_type=LargeBinary)
     created_at: datetime = Field(sa_type=Timestamp)

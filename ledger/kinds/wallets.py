@@ -21,3 +21,18 @@ def fee_income(currency: Currency) -> AccountName:
 def rail_clearing(currency: Currency) -> AccountName:
     """What the rails owe the house for money that has come in."""
     return AccountName(HOUSE, AccountCode.RAIL_CLEARING, currency)
+
+
+def payout_clearing(currency: Currency) -> AccountName:
+    """What the house owes the rails for money that has gone out."""
+    return AccountName(HOUSE, AccountCode.PAYOUT_CLEARING, currency)
+
+
+def bank_cash(currency: Currency) -> AccountName:
+    """What the house has at its bank."""
+    return AccountName(HOUSE, AccountCode.BANK_CASH, currency)
+
+
+def receivable(owner_id: UUID, currency: Currency) -> AccountName:
+    """What a person owes the house."""
+    return AccountName(owner_id, AccountCode.RECEIVABLE, currency)

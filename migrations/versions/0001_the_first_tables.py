@@ -1,8 +1,7 @@
 """The first tables"""
 
-import sqlalchemy as sa
 from alembic import op
-
+import sqlalchemy as sa
 from models import types
 
 revision = "0001"
@@ -10,7 +9,7 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-APPEND_ONLY = ("journals", "postings", "entries", "idempotency")
+APPEND_ONLY = ("journals", "postings", "entries", "idempotency", "seals")
 
 
 def upgrade() -> None:
@@ -29,7 +28,10 @@ def upgrade() -> None:
         sa.Column("credits_pending", types.BigInt, nullable=False),
         sa.Column("version", types.BigInt, nullable=False),
         sa.Column("created_at", types.Timestamp(), nullable=False),
-        sa.CheckConstraint("code IN ('WALLET', 'FEE_INCOME', 'RAIL_CLEARING')", name="code_is_known"),
+        sa.CheckConstraint(
+            "code IN ('WALLET', 'RECEIVABLE', 'FEE_INCOME', 'RAIL_CLEARING', 'PAYOUT_CLEARING', 'BANK_CASH')",
+            name="code_is_known",
+        ),
         sa.CheckConstraint("currency IN ('USD', 'EUR', 'GBP', 'JPY', 'CNY')", name="currency_is_known"),
         sa.CheckConstraint(
             "floor IS NULL OR (normal_side = 'CREDIT' AND credits_posted - debits_posted - debits_pending >= floor) OR (normal_side = 'DEBIT' AND debits_posted - credits_posted - credits_pending >= floor)",
@@ -106,8 +108,11 @@ def upgrade() -> None:
         sa.Column("id", types.Id(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("actor_id", types.Id(), nullable=False),
+        sa.Column("reverses_id", types.Id(), nullable=True),
         sa.Column("reference", sa.Text(), nullable=True),
         sa.Column("created_at", types.Timestamp(), nullable=False),
+        sa.CheckConstraint("reverses_id <> id", name="not_its_own_reversal"),
+        sa.ForeignKeyConstraint(["reverses_id"], ["journals.id"], name="journal_reverses"),
         sa.PrimaryKeyConstraint("id"),
         sqlite_strict=True,
     )
@@ -174,6 +179,18 @@ def upgrade() -> None:
         sa.Column("post_id", types.Id(), nullable=False),
         sa.Column("created_at", types.Timestamp(), nullable=False),
         sa.PrimaryKeyConstraint("user_id", "post_id"),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "seals",
+        sa.Column("number", types.BigInt, nullable=False),
+        sa.Column("last_journal_id", types.Id(), nullable=False),
+        sa.Column("journal_count", types.BigInt, nullable=False),
+        sa.Column("posting_count", types.BigInt, nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", types.Timestamp(), nullable=False),
+        sa.CheckConstraint("number > 0 AND journal_count > 0", name="a_block_holds_something"),
+        sa.PrimaryKeyConstraint("number"),
         sqlite_strict=True,
     )
     op.create_table(
@@ -280,6 +297,18 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_index("entries_by_journal", "entries", ["journal_id"], unique=False)
+    op.create_index("entries_by_time", "entries", ["account_id", "created_at"], unique=False)
+    op.create_table(
+        "outbox",
+        sa.Column("id", types.Id(), nullable=False),
+        sa.Column("journal_id", types.Id(), nullable=False),
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("payload", sa.Text(), nullable=False),
+        sa.Column("created_at", types.Timestamp(), nullable=False),
+        sa.ForeignKeyConstraint(["journal_id"], ["journals.id"], name="outbox_journal"),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_strict=True,
+    )
     op.create_table(
         "postings",
         sa.Column("id", types.Id(), nullable=False),
@@ -306,7 +335,24 @@ def upgrade() -> None:
         sa.UniqueConstraint("pending_id", name="hold_resolves_once"),
         sqlite_strict=True,
     )
+    op.create_index(
+        "holds_by_credit_account",
+        "postings",
+        ["credit_account_id"],
+        unique=False,
+        sqlite_where=sa.text("phase = 'PEND'"),
+        postgresql_where=sa.text("phase = 'PEND'"),
+    )
+    op.create_index(
+        "holds_by_debit_account",
+        "postings",
+        ["debit_account_id"],
+        unique=False,
+        sqlite_where=sa.text("phase = 'PEND'"),
+        postgresql_where=sa.text("phase = 'PEND'"),
+    )
     op.create_index("postings_by_journal", "postings", ["journal_id"], unique=False)
+
     _make_append_only()
 
 

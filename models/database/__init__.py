@@ -12,6 +12,7 @@ from models.database.errors import (
 from models.database.expressions import any_number_of, any_of, any_pair_of, columns_of, insert
 from models.database.opening import open_database
 from models.database.pages import PageQuery
+from models.database.rows import RowsCommand, add_to_rows, insert_rows, update_rows
 from models.database.statements import Command, Query
 
 __all__ = [
@@ -23,13 +24,17 @@ __all__ = [
     "InvalidUrlError",
     "PageQuery",
     "Query",
+    "RowsCommand",
     "Transaction",
     "UnavailableError",
     "UniqueError",
+    "add_to_rows",
     "any_number_of",
     "any_of",
     "any_pair_of",
     "columns_of",
     "insert",
+    "insert_rows",
     "open_database",
+    "update_rows",
 ]

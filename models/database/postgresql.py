@@ -8,6 +8,7 @@ import asyncpg
 
 from models.database.connection import Database, Transaction
 from models.database.errors import ConstraintError, ContentionError, InvalidUrlError, UnavailableError, UniqueError
+from models.database.rows import RowsCommand
 from models.database.statements import Command, DialectName, Params, Query, Row
 
 
@@ -79,8 +80,12 @@ class _Session(Transaction):
         return int(status.rpartition(" ")[2])  # the tag is like "UPDATE 3" or "INSERT 0 1"
 
     async def run_many(self, command: Command, rows: Iterable[Params]) -> None:
-        compiled = command.compiled("postgresql")
         self._database.statements += 1
+        if isinstance(command, RowsCommand):
+            with _translated():
+                await self._connection.execute(command.set_sql, *command.arrays(rows))
+            return
+        compiled = command.compiled("postgresql")
         with _translated():
             await self._connection.executemany(compiled.sql, [compiled.bind(params) for params in rows])
 

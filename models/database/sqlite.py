@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from models.database.connection import Database, Transaction
 from models.database.errors import ConstraintError, DatabaseError, InvalidUrlError, UnavailableError, UniqueError
+from models.database.rows import RowsCommand
 from models.database.statements import Command, DialectName, Params, Query, Row
 
 READERS = 4
@@ -121,7 +122,8 @@ class _WriterTransaction(Transaction):
     async def run_many(self, command: Command, rows: Iterable[Params]) -> None:
         self._database.statements += 1
         compiled = command.compiled("sqlite")
-        values = [compiled.bind(params) for params in rows]
+        each = command.each(rows) if isinstance(command, RowsCommand) else rows
+        values = [compiled.bind(params) for params in each]
         await self._database._write(lambda connection: connection.executemany(compiled.sql, values))
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
