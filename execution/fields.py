@@ -77,7 +77,9 @@ def _field(
 
 def _argument(parameter: inspect.Parameter) -> inspect.Parameter:
     kind, description = get_args(parameter.annotation)
-    described = parameter.replace(annotation=Annotated[kind, strawberry.argument(description=description)])
+    # `from_` stands for `from`, which Python keeps for itself.
+    name = parameter.name.removesuffix("_") if parameter.name.endswith("_") else None
+    described = parameter.replace(annotation=Annotated[kind, strawberry.argument(description=description, name=name)])
     # None means "not given": such an argument has no default in the schema.
     return described.replace(default=strawberry.UNSET) if parameter.default is None else described
 

@@ -97,6 +97,7 @@ class Batch:
         return [self._balances[account_id] for account_id in sorted(self._changed)]
 
     def _post(self, order: Order) -> None:
+        self._check_expectations(order.draws)  # first: what is stale may not be refused for ever
         trial = _Trial(self._balances, order)
         for resolution in order.resolutions:
             trial.resolve(self._standing(resolution), resolution.amount)
@@ -114,11 +115,14 @@ class Batch:
             raise HoldResolvedError(resolution.hold_id)
         return hold
 
+    def _check_expectations(self, draws: Iterable[Draw]) -> None:
+        for draw in draws:
+            if draw.expected is not None and draw.expected != self._usage.get(_usage(draw), 0):
+                raise StaleError
+
     def _check_draws(self, draws: Iterable[Draw]) -> None:
         for draw in draws:
             used = self._usage.get(_usage(draw), 0)
-            if draw.expected is not None and draw.expected != used:
-                raise StaleError
             if used + draw.amount > draw.max:
                 maximum, gone = Money(draw.max, draw.currency), Money(used, draw.currency)
                 raise LimitExceededError(draw.name, maximum, gone, draw.resets_at)

@@ -15,10 +15,11 @@ from models.types import BigInt, Id, Timestamp, choice, one_of_check, table_args
 
 
 class TransferKind(StrEnum):
-    """What a transfer is: a tip of a post, a payment between people, or money over a rail."""
+    """What a transfer is: a tip of a post, a payment between people, a refund of either, or money over a rail."""
 
     TIP = "TIP"
     PAYMENT = "PAYMENT"
+    REFUND = "REFUND"
     TOP_UP = "TOP_UP"
 
 
@@ -26,6 +27,7 @@ class TransferStatus(StrEnum):
     """Where a transfer stands."""
 
     COMPLETED = "COMPLETED"
+    REVERSED = "REVERSED"
 
 
 class Visibility(StrEnum):
@@ -56,12 +58,15 @@ class Transfer(SQLModel, table=True):
     __table_args__ = table_args(
         Index("transfers_by_post", "post_id", "id"),
         Index("transfers_by_sender_and_post", "sender_id", "post_id"),
+        Index("transfers_by_recipient", "recipient_id", "created_at"),
         one_of_check("kind", TransferKind),
         one_of_check("status", TransferStatus),
         one_of_check("visibility", Visibility),
         one_of_check("currency", Currency),
         CheckConstraint("amount > 0 AND fee >= 0 AND fee <= amount", name="amounts_are_sane"),
         CheckConstraint("(kind = 'TIP') = (post_id IS NOT NULL)", name="a_tip_has_a_post"),
+        CheckConstraint("refunded >= 0 AND refunded <= amount", name="no_more_refunded_than_paid"),
+        CheckConstraint("(kind = 'REFUND') = (refund_of_id IS NOT NULL)", name="a_refund_has_its_transfer"),
         CheckConstraint("(kind = 'TOP_UP') = (rail IS NOT NULL)", name="a_top_up_has_a_rail"),
     )
 
@@ -72,6 +77,9 @@ class Transfer(SQLModel, table=True):
     post_id: UUID | None = Field(default=None, sa_type=Id)
     amount: int = Field(sa_type=BigInt)
     fee: int = Field(default=0, sa_type=BigInt)
+    refunded: int = Field(default=0, sa_type=BigInt)
+    """How much of the amount has been given back."""
+    refund_of_id: UUID | None = Field(default=None, sa_type=Id)
     currency: Currency = Field(sa_type=choice(Currency))
     status: TransferStatus = Field(sa_type=choice(TransferStatus))
     visibility: Visibility = Field(sa_type=choice(Visibility))

@@ -66,8 +66,10 @@ class App:
 class Context:
     """What lives as long as one request."""
 
-    def __init__(self, app: App, viewer: Viewer | None) -> None:
+    def __init__(self, app: App, viewer: Viewer | None, base_url: str = "") -> None:
         self.app = app
+        self.base_url = base_url
+        """Where the product is reached, for links: scheme and host."""
         self.policy = app.policy
         self.viewer = viewer
         self.database: Database = app.database

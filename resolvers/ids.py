@@ -14,6 +14,7 @@ class Kind(StrEnum):
     POST = "post"
     TIP = "tip"
     PAYMENT = "payment"
+    REFUND = "refund"
     TOP_UP = "topup"
     WALLET = "wallet"
     ENTRY = "entry"

@@ -42,6 +42,8 @@ async def send_money(
         post_id=None,
         amount=amount.minor_units,
         fee=0,
+        refunded=0,
+        refund_of_id=None,
         currency=amount.currency,
         status=TransferStatus.COMPLETED,
         visibility=visibility,

@@ -3,14 +3,15 @@
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import BigInteger, bindparam, cast, func, or_, select
+from sqlalchemy import BigInteger, bindparam, cast, func, or_, select, update
 from sqlmodel import col
 
 from ledger import Write
 from ledger.kinds import tip
-from models.database import Command, PageQuery, Query, any_of, columns_of, insert
+from models.database import Command, PageQuery, Query, add_to_rows, any_of, columns_of
 from models.money import Currency, Money
 from models.transfers import PostTips, Transfer, TransferKind, TransferStatus, Visibility
+from models.types import Id
 from models.users import Follow
 from resolvers import blocks, inputs, limits, transfers, wallets
 from resolvers.blocks import VIEWER, or_nobody, unless_blocked
@@ -100,7 +101,7 @@ _totals = Query(
 )
 _by_viewer = Query(
     _SumRow,
-    select(col(Transfer.post_id), cast(func.sum(Transfer.amount), BigInteger))
+    select(col(Transfer.post_id), cast(func.sum(Transfer.amount - Transfer.refunded), BigInteger))
     .where(
         col(Transfer.sender_id) == VIEWER,
         any_of(Transfer.post_id),
@@ -108,17 +109,17 @@ _by_viewer = Query(
     )
     .group_by(col(Transfer.post_id)),
 )
-_total = insert(PostTips).values({name: bindparam(name) for name in PostTips.model_fields})
-_columns = PostTips.__table__.c  # type: ignore[attr-defined]
-_add_total = Command(
-    _total.on_conflict_do_update(
-        index_elements=["post_id", "currency"],
-        set_={
-            "tip_count": _columns.tip_count + _total.excluded.tip_count,
-            "total": _columns.total + _total.excluded.total,
-        },
+_add_to_total = add_to_rows(PostTips, key=("post_id", "currency"), add=("tip_count", "total"))
+
+take_from_total = Command(
+    update(PostTips)
+    .where(
+        col(PostTips.post_id) == bindparam("tipped_id", type_=Id()),
+        col(PostTips.currency) == bindparam("in_currency"),
     )
+    .values(total=col(PostTips.total) - bindparam("given_back"))
 )
+"""Takes a refund out of a post's total. The tip still counts as one."""
 
 
 async def tips_of(
@@ -186,6 +187,8 @@ async def tip_post(
         post_id=tipped.id,
         amount=amount.minor_units,
         fee=fee.minor_units,
+        refunded=0,
+        refund_of_id=None,
         currency=amount.currency,
         status=TransferStatus.COMPLETED,
         visibility=visibility,
@@ -197,7 +200,7 @@ async def tip_post(
     )
     lines = tip.lines(viewer.user_id, tipped.author_id, amount, fee)
     total = {"post_id": tipped.id, "currency": amount.currency, "tip_count": 1, "total": amount.minor_units}
-    writes = (Write(_add_total, total),)
+    writes = (Write(_add_to_total, total),)
     return await transfers.post(
         ctx, request, transfer, lines, draws=limits.spending(ctx, viewer, amount), writes=writes
     )

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
 import ledger
 from ledger import Draw, Line, Order, Receipt, Write
-from models.database import Command, Query, any_of, insert
+from models.database import Query, any_of, insert_rows
 from models.money import Currency, Money
 from models.transfers import Rail, RailEnvironment, Transfer, TransferKind, TransferStatus, Visibility
 from resolvers import inputs
@@ -41,6 +41,8 @@ class TransferRow(NamedTuple):
     post_id: UUID | None
     amount: int
     fee: int
+    refunded: int
+    refund_of_id: UUID | None
     currency: Currency
     status: TransferStatus
     visibility: Visibility
@@ -58,11 +60,16 @@ class Moved(NamedTuple):
     replayed: bool
 
 
-KINDS = {TransferKind.TIP: Kind.TIP, TransferKind.PAYMENT: Kind.PAYMENT, TransferKind.TOP_UP: Kind.TOP_UP}
+KINDS = {
+    TransferKind.TIP: Kind.TIP,
+    TransferKind.PAYMENT: Kind.PAYMENT,
+    TransferKind.REFUND: Kind.REFUND,
+    TransferKind.TOP_UP: Kind.TOP_UP,
+}
 COLUMNS = tuple(getattr(Transfer, name) for name in TransferRow._fields)
 
 _by_ids = Query(TransferRow, select(*COLUMNS).where(any_of(Transfer.id)))
-_insert = Command(insert(Transfer).values({name: bindparam(name) for name in Transfer.model_fields}))
+_insert = insert_rows(Transfer)
 
 
 async def transfers_by_id(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, TransferRow]:
@@ -129,6 +136,7 @@ async def post(
     *,
     draws: tuple[Draw, ...] = (),
     writes: tuple[Write, ...] = (),
+    reverses_id: UUID | None = None,
 ) -> Moved:
     """Posts a transfer with its row and `writes` in one transaction. Raises Refused."""
     order = Order(
@@ -141,6 +149,7 @@ async def post(
         lines=lines,
         draws=draws,
         writes=(Write(_insert, transfer._asdict()), *writes),
+        reverses_id=reverses_id,
     )
     try:
         receipt = await ctx.app.ledger.submit(order)

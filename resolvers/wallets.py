@@ -1,10 +1,20 @@
 """Wallets: balances, statement lines, and topping up."""
 
+from datetime import datetime
 from typing import Annotated, NamedTuple
 from uuid import UUID
 
 from ledger.kinds import top_up
-from ledger.reads import BalanceRow, EntryRow, balances_of_owners, entries_at, entries_of_accounts
+from ledger.reads import (
+    BalanceRow,
+    EntryRow,
+    HeldRow,
+    balances_of_owners,
+    entries_at,
+    entries_of_accounts,
+    holds_at,
+    last_entries,
+)
 from models.money import Currency, Money
 from models.transfers import Rail, TransferKind, TransferStatus, Visibility
 from rails import Pull, RailAdapter, SandboxRail
@@ -17,6 +27,7 @@ from resolvers.pagination import After, First, Listing, Page, window
 from resolvers.transfers import Moved, Request, TransferRow, check_money, post, recalled, request_hash, transfers_by_id
 
 InCurrency = Annotated[Currency, "In which currency."]
+AsOf = Annotated[datetime | None, "At which moment; now if nothing is said."]
 
 RAILS: dict[Rail, RailAdapter] = {Rail.SANDBOX: SandboxRail()}
 
@@ -46,10 +57,38 @@ async def _accounts(ctx: Context, wallets: list[WalletRow]) -> dict[tuple[UUID, 
     return {(row.owner_id, row.currency): row for row in rows}
 
 
-async def balance_of(ctx: Context, wallets: list[WalletRow], *, currency: InCurrency = Currency.USD) -> list[Balance]:
-    """Each wallet's balance in one currency; nothing where it never had any."""
+async def balance_of(
+    ctx: Context, wallets: list[WalletRow], *, currency: InCurrency = Currency.USD, as_of: AsOf = None
+) -> list[Balance]:
+    """Each wallet's balance in one currency, now or at a moment; nothing where it never had any."""
+    if as_of is not None:
+        return await _balances_at(ctx, wallets, currency, as_of)
     accounts = await _accounts(ctx, wallets)
     return [_balance(accounts.get((wallet.owner_id, currency)), currency) for wallet in wallets]
+
+
+async def _balances_at(ctx: Context, wallets: list[WalletRow], currency: Currency, moment: datetime) -> list[Balance]:
+    accounts = await _accounts(ctx, wallets)
+    own = [accounts.get((wallet.owner_id, currency)) for wallet in wallets]
+    ids = [account.account_id for account in own if account is not None]
+    holds = await ctx.database.fetch(holds_at, keys=ids, moment=moment)
+    last = await last_entries_at(ctx, [wallet.owner_id for wallet in wallets], currency, moment)
+    return [_balance(account and _at(account, last.get(account.owner_id), holds), currency) for account in own]
+
+
+def _at(account: BalanceRow, last: EntryRow | None, holds: list[HeldRow]) -> BalanceRow:
+    held = sum(hold.amount for hold in holds if hold.debit_account_id == account.account_id)
+    pending = sum(hold.amount for hold in holds if hold.credit_account_id == account.account_id)
+    owned, version = (0, 0) if last is None else (last.balance_after, last.version)
+    return account._replace(available=owned - held, held=held, pending=pending, version=version)
+
+
+async def last_entries_at(
+    ctx: Context, owners: list[UUID], currency: Currency, moment: datetime
+) -> dict[UUID, EntryRow]:
+    """The last statement line of each owner's wallet in a currency, up to and with a moment."""
+    rows = await ctx.database.fetch(last_entries, keys=owners, in_currency=currency, moment=moment)
+    return {row.owner_id: row for row in rows}
 
 
 async def balances_of(ctx: Context, wallets: list[WalletRow]) -> list[list[Balance]]:
@@ -117,6 +156,8 @@ async def top_up_wallet(ctx: Context, source_id: str | None, asked: MoneyAsked, 
         post_id=None,
         amount=amount.minor_units,
         fee=0,
+        refunded=0,
+        refund_of_id=None,
         currency=amount.currency,
         status=TransferStatus.COMPLETED,
         visibility=Visibility.PARTIES_ONLY,

@@ -9,7 +9,7 @@ from schema.context import OperationContext
 from schema.mutation import Mutation
 from schema.query import Query
 from schema.scalars import SCALARS
-from schema.transfers import Payment, RailTransfer, Tip
+from schema.transfers import Payment, RailTransfer, Refund, Tip
 from schema.wallets import DebitCard
 
 __all__ = ["OperationContext", "core_schema", "sdl"]
@@ -17,7 +17,7 @@ __all__ = ["OperationContext", "core_schema", "sdl"]
 _schema = strawberry.Schema(
     query=Query,
     mutation=Mutation,
-    types=[Tip, Payment, RailTransfer, DebitCard],
+    types=[Tip, Payment, Refund, RailTransfer, DebitCard],
     config=StrawberryConfig(scalar_map=SCALARS),
 )
 

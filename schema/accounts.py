@@ -6,10 +6,11 @@ from typing import Any
 import strawberry
 
 from execution.fields import computed, edge
-from resolvers import accounts, funding, limits
+from resolvers import accounts, earnings, funding, limits
 from resolvers.context import TokenScope
 from resolvers.ids import Kind
 from resolvers.wallets import WalletRow
+from schema.earnings import Earnings
 from schema.errors import Limit
 from schema.money import Money
 from schema.nodes import Node, global_id
@@ -45,6 +46,7 @@ class Viewer:
     wallet: Wallet = computed(lambda user: WalletRow(user.id), "Their money.")
     limits: list[Limit] = edge(limits.limits_of, "How much they may move, and what is used of it.")
     funding_sources: list[FundingSource] = edge(funding.funding_sources_of, "Where their money comes from.")
+    earnings: Earnings = edge(earnings.earnings_of, "What their tips brought in, less fees and refunds.")
     access_tokens: list[AccessToken] = edge(
         accounts.access_tokens_of, "The tokens that they have made and not revoked, newest first."
     )

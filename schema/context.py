@@ -7,6 +7,6 @@ from resolvers.context import App, Context, Viewer
 class OperationContext(Context):
     """What resolvers are given, and what edges load through."""
 
-    def __init__(self, app: App, viewer: Viewer | None) -> None:
-        super().__init__(app, viewer)
+    def __init__(self, app: App, viewer: Viewer | None, base_url: str = "") -> None:
+        super().__init__(app, viewer, base_url)
         self.loaders = Loaders()

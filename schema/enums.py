@@ -46,7 +46,14 @@ _enum(
         Visibility.PARTIES_ONLY: "Nobody else.",
     },
 )
-_enum(TransferStatus, "Where a transfer stands.", {TransferStatus.COMPLETED: "The money has moved."})
+_enum(
+    TransferStatus,
+    "Where a transfer stands.",
+    {
+        TransferStatus.COMPLETED: "The money has moved.",
+        TransferStatus.REVERSED: "All of it has been refunded.",
+    },
+)
 _enum(
     Rail,
     "The network over which money enters or leaves.",

@@ -7,7 +7,7 @@ import strawberry
 
 from execution.fields import edge
 from models.transfers import Visibility
-from resolvers import payments, tips, wallets
+from resolvers import payments, refunds, tips, wallets
 from resolvers.context import Context
 from resolvers.payments import RecipientAsked
 from resolvers.transfers import Moved
@@ -16,7 +16,7 @@ from schema.errors import MoneyError
 from schema.money import MoneyInput
 from schema.payloads import AnyQuery, given, of_result, query_field, replayed_field
 from schema.posts import Post
-from schema.transfers import Payment, RailTransfer, Tip
+from schema.transfers import Payment, RailTransfer, Tip, Transfer
 from schema.wallets import Wallet
 
 _ERRORS = "What went wrong; empty if nothing did. After an error no money has moved and the other fields are null."
@@ -74,6 +74,17 @@ class TopUpWalletInput:
     )
 
 
+@strawberry.input(description="A tip or a payment to be given back by who received it.")
+class RefundTransferInput:
+    """A tip or a payment to be given back."""
+
+    transfer_id: strawberry.ID = strawberry.field(description="The tip or the payment.")
+    idempotency_key: str = strawberry.field(description=_KEY)
+    amount: MoneyInput | None = strawberry.field(
+        default=strawberry.UNSET, description="How much of it; all that is left if nothing is said."
+    )
+
+
 @strawberry.type(description="A tip, with all that it changed.")
 class TipPostPayload:
     """A tip, with all that it changed."""
@@ -91,6 +102,17 @@ class PaymentPayload:
     """A payment, with all that it changed."""
 
     payment: Payment | None = strawberry.field(description="The payment.")
+    wallet: Wallet | None = strawberry.field(description=_WALLET)
+    replayed: bool = replayed_field()
+    query: AnyQuery = query_field()
+    user_errors: list[MoneyError] = strawberry.field(description=_ERRORS)
+
+
+@strawberry.type(description="A refund, with all that it changed.")
+class RefundPayload:
+    """A refund, with all that it changed."""
+
+    refund: Transfer | None = strawberry.field(description="The refund.")
     wallet: Wallet | None = strawberry.field(description=_WALLET)
     replayed: bool = replayed_field()
     query: AnyQuery = query_field()
@@ -124,6 +146,14 @@ async def send_money(ctx: Context, *, input: Annotated[SendMoneyInput, "The paym
     note, visibility, key = given(input.note), input.visibility, input.idempotency_key
     moved = await payments.send_money(ctx, to, input.amount.asked(), note=note, visibility=visibility, key=key)
     return _moved(ctx, "payment", moved)
+
+
+async def refund_transfer(ctx: Context, *, input: Annotated[RefundTransferInput, "The refund."]) -> Values:
+    """Refunds a tip or a payment."""
+    amount = given(input.amount)
+    asked = None if amount is None else amount.asked()
+    moved = await refunds.refund_transfer(ctx, input.transfer_id, asked, key=input.idempotency_key)
+    return _moved(ctx, "refund", moved)
 
 
 async def top_up_wallet(ctx: Context, *, input: Annotated[TopUpWalletInput, "The top-up."]) -> Values:

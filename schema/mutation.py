@@ -46,6 +46,9 @@ class Mutation:
     send_money: money_mutations.PaymentPayload = mutation(
         money_mutations.send_money, "Sends money from the viewer's wallet to another person's."
     )
+    refund_transfer: money_mutations.RefundPayload = mutation(
+        money_mutations.refund_transfer, "Gives back a tip or a payment that the viewer received, fee included."
+    )
     top_up_wallet: money_mutations.RailTransferPayload = mutation(
         money_mutations.top_up_wallet, "Draws money from a funding source into the viewer's wallet."
     )

@@ -7,7 +7,7 @@ import strawberry
 
 from execution.fields import computed, edge
 from models.transfers import Rail, RailEnvironment, TransferKind, TransferStatus, Visibility
-from resolvers import tips, transfers
+from resolvers import refunds, tips, transfers
 from schema.money import Money
 from schema.nodes import Node, PageInfo, global_id, nodes_field
 from schema.posts import Post
@@ -49,6 +49,20 @@ class Payment(Transfer):
     def is_type_of(cls, row: Any, _: Any) -> bool:
         """Whether this is the type of a row."""
         return transfers.of_kind(row, TransferKind.PAYMENT)
+
+
+@strawberry.type(
+    description="A tip or a payment given back, whole or in part. Its fee is the house's share of that."
+)
+class Refund(Transfer):
+    """A tip or a payment given back."""
+
+    refund_of: Transfer = edge(refunds.refunded_by, "What is given back.")
+
+    @classmethod
+    def is_type_of(cls, row: Any, _: Any) -> bool:
+        """Whether this is the type of a row."""
+        return transfers.of_kind(row, TransferKind.REFUND)
 
 
 @strawberry.type(description="Money that entered over a rail: a top-up.")

@@ -6,11 +6,11 @@ from typing import Any
 import strawberry
 
 from execution.fields import computed, edge
-from resolvers import funding, wallets
+from resolvers import funding, statements, wallets
 from resolvers.ids import Kind, public_id
 from schema.money import Money
 from schema.nodes import Node, PageInfo, global_id, nodes_field
-from schema.scalars import BigInt
+from schema.scalars import URL, BigInt
 from schema.transfers import Transfer
 
 
@@ -62,6 +62,16 @@ class LedgerEntryConnection:
     page_info: PageInfo = strawberry.field(description="What lies around the page.")
 
 
+@strawberry.type(description="A wallet's statement of a time in one currency.")
+class Statement:
+    """A wallet's statement of a time in one currency."""
+
+    opening: Money = strawberry.field(description="What the wallet owned when the time began.")
+    closing: Money = strawberry.field(description="What it owned when the time ended.")
+    entry_count: int = strawberry.field(description="How many lines lie between.")
+    csv_url: URL = strawberry.field(description="The lines as CSV. Only the signed-in owner can open it.")
+
+
 @strawberry.type(description="A person's money. Only its owner sees it.")
 class Wallet(Node):
     """A person's money."""
@@ -70,6 +80,7 @@ class Wallet(Node):
     balance: Balance = edge(wallets.balance_of, "What is in it in one currency.")
     balances: list[Balance] = edge(wallets.balances_of, "What is in it in each currency that it ever had.")
     entries: LedgerEntryConnection = edge(wallets.entries_of, "Its statement in one currency, newest line first.")
+    statement: Statement = edge(statements.statements_of, "Its statement of a time in one currency, also as CSV.")
 
     @classmethod
     def is_type_of(cls, row: Any, _: Any) -> bool:

@@ -1,7 +1,8 @@
 """The first tables"""
 
-from alembic import op
 import sqlalchemy as sa
+from alembic import op
+
 from models import types
 
 revision = "0001"
@@ -226,6 +227,8 @@ def upgrade() -> None:
         sa.Column("post_id", types.Id(), nullable=True),
         sa.Column("amount", types.BigInt, nullable=False),
         sa.Column("fee", types.BigInt, nullable=False),
+        sa.Column("refunded", types.BigInt, nullable=False),
+        sa.Column("refund_of_id", types.Id(), nullable=True),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("visibility", sa.Text(), nullable=False),
@@ -234,17 +237,20 @@ def upgrade() -> None:
         sa.Column("environment", sa.Text(), nullable=True),
         sa.Column("network_code", sa.Text(), nullable=True),
         sa.Column("created_at", types.Timestamp(), nullable=False),
+        sa.CheckConstraint("(kind = 'REFUND') = (refund_of_id IS NOT NULL)", name="a_refund_has_its_transfer"),
         sa.CheckConstraint("(kind = 'TIP') = (post_id IS NOT NULL)", name="a_tip_has_a_post"),
         sa.CheckConstraint("(kind = 'TOP_UP') = (rail IS NOT NULL)", name="a_top_up_has_a_rail"),
         sa.CheckConstraint("currency IN ('USD', 'EUR', 'GBP', 'JPY', 'CNY')", name="currency_is_known"),
-        sa.CheckConstraint("kind IN ('TIP', 'PAYMENT', 'TOP_UP')", name="kind_is_known"),
-        sa.CheckConstraint("status IN ('COMPLETED')", name="status_is_known"),
+        sa.CheckConstraint("kind IN ('TIP', 'PAYMENT', 'REFUND', 'TOP_UP')", name="kind_is_known"),
+        sa.CheckConstraint("status IN ('COMPLETED', 'REVERSED')", name="status_is_known"),
         sa.CheckConstraint("visibility IN ('PUBLIC', 'FOLLOWERS', 'PARTIES_ONLY')", name="visibility_is_known"),
         sa.CheckConstraint("amount > 0 AND fee >= 0 AND fee <= amount", name="amounts_are_sane"),
+        sa.CheckConstraint("refunded >= 0 AND refunded <= amount", name="no_more_refunded_than_paid"),
         sa.PrimaryKeyConstraint("id"),
         sqlite_strict=True,
     )
     op.create_index("transfers_by_post", "transfers", ["post_id", "id"], unique=False)
+    op.create_index("transfers_by_recipient", "transfers", ["recipient_id", "created_at"], unique=False)
     op.create_index("transfers_by_sender_and_post", "transfers", ["sender_id", "post_id"], unique=False)
     op.create_table(
         "user_counters",

@@ -8,12 +8,12 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import Boolean
+from sqlalchemy.types import BigInteger, Boolean
 from sqlmodel import SQLModel
 
 from models.types import Ids, Numbers, Texts
 
-__all__ = ["any_number_of", "any_of", "any_pair_of", "columns_of", "insert", "split_ids"]
+__all__ = ["any_number_of", "any_of", "any_pair_of", "columns_of", "day_of", "insert", "split_ids"]
 
 
 def columns_of(row: type[tuple[Any, ...]], *tables: type[SQLModel]) -> list[Any]:
@@ -79,6 +79,29 @@ compiles(_AnyNumberOf, "postgresql")(_any_of_on_postgresql)
 def _any_number_of_on_sqlite(element: _AnyNumberOf, compiler: SQLCompiler, **words: Any) -> str:
     column, numbers = (compiler.process(clause, **words) for clause in element.clauses)
     return f"{column} IN (SELECT value FROM json_each({numbers}))"
+
+
+class _DayOf(FunctionElement[int]):
+    """The UTC day of a moment."""
+
+    name = "day_of"
+    type = BigInteger()
+    inherit_cache = True
+
+
+def day_of(moment: Any) -> ColumnElement[int]:
+    """The UTC day in which a `Timestamp` lies, as the number of days since 1970."""
+    return _DayOf(moment)
+
+
+@compiles(_DayOf, "postgresql")
+def _day_of_on_postgresql(element: _DayOf, compiler: SQLCompiler, **words: Any) -> str:
+    return f"CAST(floor(extract(epoch FROM {compiler.process(*element.clauses, **words)}) / 86400) AS bigint)"
+
+
+@compiles(_DayOf, "sqlite")
+def _day_of_on_sqlite(element: _DayOf, compiler: SQLCompiler, **words: Any) -> str:
+    return f"({compiler.process(*element.clauses, **words)} / 86400000000)"
 
 
 class _AnyPairOf(FunctionElement[bool]):
