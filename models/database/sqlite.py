@@ -151,5 +151,5 @@ def _translated() -> Iterator[None]:
         raise (UniqueError if unique else ConstraintError)(str(error)) from error
     except sqlite3.OperationalError as error:
         raise UnavailableError(str(error)) from error
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:  # such as a value that no column can hold
         raise DatabaseError(str(error)) from error
