@@ -48,7 +48,7 @@ class SqliteDatabase(Database):
         if not Path(path).resolve().parent.is_dir():
             raise InvalidUrlError(f"There is no folder {Path(path).resolve().parent} for the database.")
         database = cls(path)
-        await database._write(lambda connection: connection.execute("SELECT 1"))
+        await database._write(lambda connection: connection.execute("SELECT 1").fetchone())
         return database
 
     async def fetch(self, query: Query[Row], **params: Any) -> list[Row]:
@@ -66,9 +66,9 @@ class SqliteDatabase(Database):
     async def _transaction(self) -> AsyncIterator[Transaction]:
         async with self._writing:
             try:
-                await self._write(lambda connection: connection.execute("BEGIN IMMEDIATE"))
+                await self._write(_begin)
                 yield _WriterTransaction(self)
-                await self._write(lambda connection: connection.execute("COMMIT"))
+                await self._write(_commit)
             finally:
                 # Shielded, because a cancelled request must not leave its transaction open for the next one.
                 await asyncio.shield(self._write(_rollback))
@@ -122,7 +122,7 @@ class _WriterTransaction(Transaction):
         self._database.statements += 1
         compiled = command.compiled("sqlite")
         values = [compiled.bind(params) for params in rows]
-        await self._database._write(lambda connection: connection.executemany(compiled.sql, values))
+        await self._database._write(lambda connection: _run_many(connection, compiled.sql, values))
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         return self._same()
@@ -135,6 +135,21 @@ class _WriterTransaction(Transaction):
 def _fetch(connection: sqlite3.Connection, query: Query[Row], params: Params) -> list[Row]:
     compiled = query.compiled("sqlite")
     return query.rows(connection.execute(compiled.sql, compiled.bind(params)).fetchall(), compiled)
+
+
+# These return no cursor: one that ends in another thread than its connection's upsets the statement that runs there.
+
+
+def _run_many(connection: sqlite3.Connection, sql: str, rows: list[list[Any]]) -> None:
+    connection.executemany(sql, rows)
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+
+
+def _commit(connection: sqlite3.Connection) -> None:
+    connection.execute("COMMIT")
 
 
 def _rollback(connection: sqlite3.Connection) -> None:
