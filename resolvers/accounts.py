@@ -152,7 +152,8 @@ async def register(ctx: Context, handle: str, name: str, bio: str | None, passwo
 
 async def sign_in(ctx: Context, handle: str, password: str) -> Session:
     """Begins a session. An unknown handle and a wrong password get the same answer, after the same time."""
-    known = await ctx.database.first(_credential, handle=handle.strip().removeprefix("@").lower())
+    written = inputs.known_handle(handle)
+    known = None if written is None else await ctx.database.first(_credential, handle=written)
     stored = _NO_PASSWORD if known is None else known.password_hash
     matches = await asyncio.to_thread(_matches, stored, password)
     if known is None or not matches:
@@ -288,7 +289,7 @@ def _hashed(secret: str) -> bytes:
 
 def _matches(stored: str, password: str) -> bool:
     try:
-        return _hasher.verify(stored, password)
+        return _hasher.verify(stored, password.encode("utf-8", "surrogatepass"))
     except (VerificationError, InvalidHashError):
         return False
 

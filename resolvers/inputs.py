@@ -87,10 +87,20 @@ def handle(value: str) -> str:
     return lowered
 
 
+def known_handle(value: str) -> str | None:
+    """The handle to look up, or None for what nobody can be called."""
+    try:
+        return handle(value)
+    except InvalidError:
+        return None
+
+
 def password(value: str) -> str:
     """A new password."""
     if not MIN_PASSWORD <= len(value) <= MAX_PASSWORD:
         raise InvalidError(f"A password has {MIN_PASSWORD} to {MAX_PASSWORD} characters.")
+    if any(unicodedata.category(character) == "Cs" for character in value):
+        raise InvalidError("A password is made of characters; this holds half of one.")
     return value
 
 

@@ -11,7 +11,7 @@ from sqlmodel import col
 from models.database import Command, PageQuery, Query, Transaction, any_of, columns_of, insert
 from models.types import Id
 from models.users import Block, Follow, User, UserCounters
-from resolvers import blocks
+from resolvers import blocks, inputs
 from resolvers.blocks import VIEWER
 from resolvers.context import Context, TokenScope
 from resolvers.errors import BlockedError, NotFoundError, NotPermittedError, Refused
@@ -111,7 +111,8 @@ async def users_or_none(ctx: Context, ids: Sequence[UUID | None]) -> list[UserRo
 
 async def user_by_handle(ctx: Context, handle: str) -> UserRow | None:
     """The user with this handle, in whatever case it is written."""
-    return await ctx.database.first(_by_handle, handle=handle.removeprefix("@").lower())
+    written = inputs.known_handle(handle)
+    return None if written is None else await ctx.database.first(_by_handle, handle=written)
 
 
 async def followers_of(

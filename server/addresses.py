@@ -14,8 +14,8 @@ def masked(url: str) -> str:
     except ValueError:
         return "(an address that cannot be read)"
     user, at, host = parts.netloc.rpartition("@")
-    name, colon, _ = user.partition(":")
-    netloc = f"{name}{':***' if colon else ''}{at}{host}"
+    name, _, password = user.partition(":")
+    netloc = f"{name}{':***' if password else ''}{at}{host}"
     shown = parts._replace(netloc=netloc, query=_PASSWORD_PARAMETER.sub(r"\1***", parts.query))
     # urlunsplit would drop the empty host of sqlite:///… and postgresql:///…
     return urlunsplit(shown) if netloc else f"{parts.scheme}://{urlunsplit(shown._replace(scheme=''))}"

@@ -11,9 +11,7 @@ from ledger import BusyError
 from models.database import ContentionError, UnavailableError
 from server.answers import HttpError, answer, errors, refusal
 
-TRY_AGAIN = (
-    "Hatful is too busy, or cannot reach its database. Nothing is known to be wrong with the request: try again."
-)
+TRY_AGAIN = "Hatful is too busy, or cannot reach its database. Try again."
 RETRY_SECONDS = 1
 ID = "error_id"
 
@@ -24,7 +22,7 @@ def present(error: GraphQLError) -> GraphQLError:
     """The error as the client sees it."""
     cause = _cause(error)
     if isinstance(cause, UnavailableError | BusyError | ContentionError):
-        log.warning("unavailable", reason=type(cause).__name__, path=error.path)
+        log.warning("unavailable", reason=repr(cause), path=error.path)
         return _replaced(error, TRY_AGAIN, {"code": "UNAVAILABLE"})
     if "code" in (error.extensions or {}):
         return error

@@ -1,15 +1,17 @@
 """What has to be true of a database before it is served: it answers, its tables are current, the demo is in it."""
 
 import asyncio
+import shlex
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from alembic.util import CommandError
 from rich.console import Console
 
-from models.database import DatabaseError, InvalidUrlError
+from models.database import DatabaseError, InvalidUrlError, open_database
 from models.database import migrate as migrations
 from models.database.opening import sqlite_path
 from server import demonstration
@@ -18,8 +20,7 @@ from server.exits import NotEmptyError, OutdatedDatabaseError, UnusableDatabaseE
 from server.process import running
 from server.settings import SQLITE, Settings
 
-BEING_FILLED = ".filling"
-SQLITE_FILES = ("", "-wal", "-shm", "-journal")
+PATIENCE_SECONDS = 10.0
 
 
 def prepare(settings: Settings, console: Console) -> None:
@@ -31,10 +32,8 @@ def prepare(settings: Settings, console: Console) -> None:
             return
         if url.startswith(SQLITE):
             migrate(settings)
-        elif not migrations.is_current(url):
-            raise OutdatedDatabaseError(
-                f"The tables in {masked(url)} are not up to date. Run: hatful migrate --database '{masked(url)}'"
-            )
+        else:
+            _require_current(url)
         if settings.demo:
             asyncio.run(_fill_if_empty(settings, console))
 
@@ -43,6 +42,7 @@ def migrate(settings: Settings) -> None:
     """Brings the tables up to date."""
     with explained(settings.database_url):
         _make_folder(settings)
+        asyncio.run(_reach(settings.database_url))
         migrations.upgrade(settings.database_url)
 
 
@@ -73,12 +73,26 @@ def explained(url: str) -> Iterator[None]:
         raise UnusableDatabaseError(f"The database {masked(url)} cannot be used: {_reason(error)}") from error
 
 
+def _require_current(url: str) -> None:
+    asyncio.run(_reach(url))
+    if not migrations.is_current(url):
+        command = f"hatful migrate --database {shlex.quote(masked(url))}"
+        raise OutdatedDatabaseError(f"The tables in {masked(url)} are not up to date. Run: {command}")
+
+
 def _reason(error: BaseException) -> str:
     # The driver's own words are at the bottom; what is wrapped around them is for programmers.
     while not isinstance(error, InvalidUrlError) and error.__cause__ is not None:
         error = error.__cause__
-    lines = str(error).splitlines()
-    return lines[0] if lines else type(error).__name__
+    if isinstance(error, TimeoutError):
+        return f"it did not answer within {PATIENCE_SECONDS:g} seconds"
+    message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return message.partition("\n")[0] or type(error).__name__
+
+
+async def _reach(url: str) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await (await open_database(url)).close()
 
 
 def _make_folder(settings: Settings) -> None:
@@ -95,15 +109,16 @@ def _is_new_file(url: str) -> bool:
 
 
 def _fill_new_file(settings: Settings, console: Console) -> None:
-    """Fills a file under another name first, so that one that was interrupted is never taken for the demo."""
+    """Fills a file elsewhere first, so that one that was interrupted is never taken for the demo."""
     _make_folder(settings)
-    path = sqlite_path(settings.database_url)
-    aside = settings.model_copy(update={"database": f"{SQLITE}{path}{BEING_FILLED}"})
-    for suffix in SQLITE_FILES:
-        Path(f"{path}{BEING_FILLED}{suffix}").unlink(missing_ok=True)
-    migrations.upgrade(aside.database_url)
-    asyncio.run(_fill_empty(aside, console))
-    Path(f"{path}{BEING_FILLED}").rename(path)
+    path = Path(sqlite_path(settings.database_url))
+    with TemporaryDirectory(prefix=f"{path.name}-", dir=path.parent) as folder:
+        filled = Path(folder) / path.name
+        aside = settings.model_copy(update={"database": f"{SQLITE}{filled}"})
+        migrations.upgrade(aside.database_url)
+        asyncio.run(_fill_empty(aside, console))
+        if not path.exists():  # else another process was quicker
+            filled.rename(path)
 
 
 async def _fill_if_empty(settings: Settings, console: Console) -> None:

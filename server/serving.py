@@ -1,5 +1,7 @@
 """The command `hatful serve`: readies the database, listens, and says so."""
 
+import signal
+
 from rich.console import Console
 
 from server import banner, telemetry
@@ -16,6 +18,7 @@ def serve(settings: Settings) -> None:
         raise WrongSettingError(
             f"The demo's tokens are known to everybody, so it listens on this machine alone, not on {settings.host}."
         )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C, and what was begun is tidied up
     telemetry.configure(settings.log_format, settings.log_level)
     console = Console(highlight=False)
     bound = bind(settings.host, settings.port)  # first, so that a port that is taken costs no wait

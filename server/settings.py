@@ -108,11 +108,11 @@ def _dotenv() -> Mapping[str, str | None]:
 
 
 def _refuse_unknown(names: Mapping[str, Any], where: str) -> None:
-    known = [f"{PREFIX}{name}".upper() for name in Settings.model_fields]
+    known = [name.upper() for name in Settings.model_fields]
     for name in sorted(names):
-        if name.upper().startswith(PREFIX) and name.upper() not in known:
-            close = get_close_matches(name.upper(), known, 1)
-            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}."
+        if name.upper().startswith(PREFIX) and name.upper().removeprefix(PREFIX) not in known:
+            close = get_close_matches(name.upper().removeprefix(PREFIX), known, 1)
+            hint = f"did you mean {PREFIX}{close[0]}?" if close else f"there are {PREFIX}{', '.join(known)}."
             raise WrongSettingError(f"{name} in {where} is no setting: {hint}")
 
 

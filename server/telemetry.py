@@ -7,7 +7,7 @@ from typing import Literal
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.types import Processor
+from structlog.types import EventDict, Processor
 
 access: structlog.stdlib.BoundLogger = structlog.get_logger("hatful.access")
 
@@ -29,13 +29,22 @@ def configure(log_format: Literal["console", "json"], level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[*shared, _brief],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(log_format)],
         )
     )
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(logging.WARNING)  # what libraries do is of interest when it goes wrong
     logging.getLogger("hatful").setLevel(level.upper())
+
+
+def _brief(_: object, __: str, event: EventDict) -> EventDict:
+    """Leaves a library's warning its reason, and takes the traceback away."""
+    record: logging.LogRecord = event["_record"]
+    if record.exc_info and record.levelno < logging.ERROR:
+        event["reason"] = repr(record.exc_info[1])
+        event.pop("exc_info", None)
+    return event
 
 
 def _rendering(log_format: Literal["console", "json"]) -> list[Processor]:

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from ledger import Ledger
 from models.database import Database, migrate, open_database
+from tests.harness.backdoor import Backdoor, backdoor
 from tests.harness.client import Client
 from tests.harness.postgres import Postgres, postgres
 from tests.harness.server import Server, serve
@@ -101,6 +102,13 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     database = await open_database(database_url)
     yield database
     await database.close()
+
+
+@pytest.fixture(name="backdoor")
+async def _backdoor(database_url: str) -> AsyncIterator[Backdoor]:
+    """Raw SQL on the test's database."""
+    async with backdoor(database_url) as connection:
+        yield connection
 
 
 class Count:

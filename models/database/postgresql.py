@@ -7,7 +7,14 @@ from typing import Any
 import asyncpg
 
 from models.database.connection import Database, Transaction
-from models.database.errors import ConstraintError, ContentionError, InvalidUrlError, UnavailableError, UniqueError
+from models.database.errors import (
+    ConstraintError,
+    ContentionError,
+    DatabaseError,
+    InvalidUrlError,
+    UnavailableError,
+    UniqueError,
+)
 from models.database.rows import RowsCommand
 from models.database.statements import Command, DialectName, Params, Query, Row
 
@@ -120,3 +127,5 @@ def _translated() -> Iterator[None]:
         asyncpg.InterfaceError,
     ) as error:
         raise UnavailableError(str(error)) from error
+    except asyncpg.PostgresError as error:  # such as a value that its column cannot hold
+        raise DatabaseError(str(error)) from error

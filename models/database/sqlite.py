@@ -49,7 +49,7 @@ class SqliteDatabase(Database):
         if not Path(path).resolve().parent.is_dir():
             raise InvalidUrlError(f"There is no folder {Path(path).resolve().parent} for the database.")
         database = cls(path)
-        await database._write(lambda connection: connection.execute("SELECT 1"))
+        await database._write(lambda connection: connection.execute("SELECT 1").fetchone())
         return database
 
     async def fetch(self, query: Query[Row], **params: Any) -> list[Row]:
@@ -67,9 +67,9 @@ class SqliteDatabase(Database):
     async def _transaction(self) -> AsyncIterator[Transaction]:
         async with self._writing:
             try:
-                await self._write(lambda connection: connection.execute("BEGIN IMMEDIATE"))
+                await self._write(_begin)
                 yield _WriterTransaction(self)
-                await self._write(lambda connection: connection.execute("COMMIT"))
+                await self._write(_commit)
             finally:
                 # Shielded, because a cancelled request must not leave its transaction open for the next one.
                 await asyncio.shield(self._write(_rollback))
@@ -124,7 +124,7 @@ class _WriterTransaction(Transaction):
         compiled = command.compiled("sqlite")
         each = command.each(rows) if isinstance(command, RowsCommand) else rows
         values = [compiled.bind(params) for params in each]
-        await self._database._write(lambda connection: connection.executemany(compiled.sql, values))
+        await self._database._write(lambda connection: _run_many(connection, compiled.sql, values))
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         return self._same()
@@ -137,6 +137,21 @@ class _WriterTransaction(Transaction):
 def _fetch(connection: sqlite3.Connection, query: Query[Row], params: Params) -> list[Row]:
     compiled = query.compiled("sqlite")
     return query.rows(connection.execute(compiled.sql, compiled.bind(params)).fetchall(), compiled)
+
+
+# These return no cursor: one that ends in another thread than its connection's upsets the statement that runs there.
+
+
+def _run_many(connection: sqlite3.Connection, sql: str, rows: list[list[Any]]) -> None:
+    connection.executemany(sql, rows)
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+
+
+def _commit(connection: sqlite3.Connection) -> None:
+    connection.execute("COMMIT")
 
 
 def _rollback(connection: sqlite3.Connection) -> None:
@@ -153,5 +168,5 @@ def _translated() -> Iterator[None]:
         raise (UniqueError if unique else ConstraintError)(str(error)) from error
     except sqlite3.OperationalError as error:
         raise UnavailableError(str(error)) from error
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:  # such as a value that no column can hold
         raise DatabaseError(str(error)) from error

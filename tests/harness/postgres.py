@@ -8,22 +8,25 @@ import asyncio
 import importlib.util
 import os
 import shutil
-import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import asyncpg
 
 VERSION = "pginstall18"
 UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
 START_SECONDS = 120
+STOP_SECONDS = 60
+GUARD = Path(__file__).with_name("guard.py")
 
 # The tests' data need not outlive a power cut. What has to is tried by tests that start a server of their own.
-HASTE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+HASTE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "deadlock_timeout=100ms")
 DURABLE = ("fsync=on", "synchronous_commit=on", "full_page_writes=on")
 
 
@@ -64,42 +67,43 @@ class Postgres:
 
 @contextmanager
 def postgres(settings: Sequence[str] = HASTE) -> Iterator[Postgres]:
-    """A new server in a temporary folder; both are gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="hatful-pg-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        user = UNPRIVILEGED if os.geteuid() == 0 else None
+    """A new server in a temporary folder. Both are gone afterwards, even if the tests are killed."""
+    folder = Path(tempfile.mkdtemp(prefix="hatful-pg-"))
+    user = UNPRIVILEGED if os.geteuid() == 0 else None
+    try:
         binaries = _binaries(folder, user) / VERSION / "bin"
         if user:
             shutil.chown(folder, user)
-        data = folder / "data"
-        initialise = ["--username=postgres", "--auth=trust", "--no-locale", "--encoding=UTF8", "--no-sync"]
-        subprocess.run(
-            [binaries / "initdb", *initialise, "--pgdata", data],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            cwd=folder,
-            user=user,
-        )
-        options = [f"unix_socket_directories={folder}", "listen_addresses=", "max_connections=200", *settings]
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [binaries / "postgres", "-D", data, *(f"--{option}" for option in options)],
-                stdout=log,
-                stderr=log,
-                cwd=folder,
-                user=user,
-                start_new_session=True,  # Ctrl-C ends the tests first, and they end the server
-            )
-        server = Postgres(folder)
-        try:
+        with (folder / "log").open("wb") as log, _started(binaries, folder, user, settings, log) as process:
+            server = Postgres(folder)
             _wait(server, process, folder / "log")
             yield server
-        finally:
-            process.send_signal(signal.SIGINT)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(START_SECONDS)
-            process.kill()
-            process.wait()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _started(
+    binaries: Path, folder: Path, user: str | None, settings: Sequence[str], log: BinaryIO
+) -> Iterator["subprocess.Popen[bytes]"]:
+    data = folder / "data"
+    initialise = ["--username=postgres", "--auth=trust", "--no-locale", "--encoding=UTF8", "--no-sync"]
+    subprocess.run([binaries / "initdb", *initialise, "--pgdata", data], check=True, stdout=log, cwd=folder, user=user)
+    options = [f"unix_socket_directories={folder}", "listen_addresses=", "max_connections=200", *settings]
+    program = [str(binaries / "postgres"), "-D", str(data), *(f"--{option}" for option in options)]
+    process = subprocess.Popen(
+        [sys.executable, str(GUARD), str(folder), user or "", *program],
+        stdin=subprocess.PIPE,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,  # Ctrl-C ends the tests first, and they end the server
+    )
+    try:
+        yield process
+    finally:
+        assert process.stdin is not None, "it was asked for"
+        process.stdin.close()
+        process.wait(STOP_SECONDS)
 
 
 def _binaries(folder: Path, user: str | None) -> Path:
