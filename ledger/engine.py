@@ -14,7 +14,7 @@ from ledger import statements as sql
 from ledger.balances import Balance
 from ledger.batch import Batch, Outcome, answer
 from ledger.orders import AccountName, BusyError, Draw, Order, Receipt, Write
-from models.database import ConstraintError, ContentionError, Database, Transaction, UniqueError
+from models.database import ContentionError, Database, Transaction, UnavailableError, UniqueError
 from models.ids import HOUSE, new_id
 from models.ledger import AccountCode, Side
 
@@ -97,14 +97,14 @@ class Ledger:
         outcomes: Sequence[Outcome | Exception]
         try:
             outcomes = await self._commit_until_done([waiting.order for waiting in batch])
-        except (ConstraintError, ContentionError) as error:
-            if len(batch) > 1:  # one order's write is at fault: it must not take the others with it
+        except UnavailableError as error:  # nobody's fault; whoever tries again finds by the key what became of it
+            outcomes = [error] * len(batch)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
+            if len(batch) > 1:  # one order is at fault: it must not take the others with it
                 for waiting in batch:
                     await self._answer([waiting])
                 return
             outcomes = [error]
-        except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
-            outcomes = [error] * len(batch)
         for waiting, outcome in zip(batch, outcomes, strict=True):
             _settle(waiting.answer, outcome)
 
