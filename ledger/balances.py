@@ -3,7 +3,17 @@
 from dataclasses import dataclass
 
 from ledger.statements import AccountRow
-from models.ledger import Phase, Side
+from models.ledger import AccountCode, Phase, Side
+
+SIDES = {
+    AccountCode.WALLET: Side.CREDIT,
+    AccountCode.FEE_INCOME: Side.CREDIT,
+    AccountCode.RAIL_CLEARING: Side.DEBIT,
+}
+"""The side on which an account's balance grows."""
+
+FLOORS = {AccountCode.WALLET: 0}
+"""The least that may be available; an account without one may go as low as it likes."""
 
 
 @dataclass(slots=True)

@@ -11,24 +11,16 @@ from typing import NamedTuple
 from uuid import UUID
 
 from ledger import statements as sql
-from ledger.balances import Balance
+from ledger.balances import FLOORS, SIDES, Balance
 from ledger.batch import Batch, Outcome, answer
 from ledger.orders import AccountName, BusyError, Draw, Order, Receipt, Write
 from models.database import ContentionError, Database, Transaction, UnavailableError, UniqueError
 from models.ids import HOUSE, new_id
-from models.ledger import AccountCode, Side
 
 MAX_BATCH = 256
 MAX_WAITING = 4096
 ATTEMPTS = 8
 STRIPES = 16
-
-_SIDES = {
-    AccountCode.WALLET: Side.CREDIT,
-    AccountCode.FEE_INCOME: Side.CREDIT,
-    AccountCode.RAIL_CLEARING: Side.DEBIT,
-}
-_FLOORS = {AccountCode.WALLET: 0}
 
 
 class _Waiting(NamedTuple):
@@ -210,8 +202,8 @@ def _new_account(name: AccountName) -> dict[str, object]:
     return {
         "id": new_id(),
         **name._asdict(),
-        "normal_side": _SIDES[name.code],
-        "floor": _FLOORS.get(name.code),
+        "normal_side": SIDES[name.code],
+        "floor": FLOORS.get(name.code),
         "debits_posted": 0,
         "credits_posted": 0,
         "debits_pending": 0,

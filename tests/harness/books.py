@@ -12,6 +12,7 @@ from ledger.reads import EntryRow, balances_of_owners, entries_of_accounts
 from models.database import Database
 from models.ids import new_id
 from models.money import Currency, Money
+from tests.harness.backdoor import Backdoor
 
 USD = Currency.USD
 ALL = {"lower": 0, "upper": 1 << 62}
@@ -81,3 +82,11 @@ class Books:
         rows = await self.database.fetch(balances_of_owners, keys=[owner])
         accounts = [row.account_id for row in rows if row.currency is currency]
         return await self.database.fetch(entries_of_accounts.oldest, keys=accounts, **ALL, limit=MOST)
+
+
+LEDGER = ("accounts", "journals", "postings", "entries", "idempotency", "limit_usage")
+
+
+async def contents(backdoor: Backdoor) -> dict[str, set[tuple[Any, ...]]]:
+    """Every row of every table of the ledger."""
+    return {table: set(await backdoor.fetch(f"SELECT * FROM {table}")) for table in LEDGER}
