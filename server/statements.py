@@ -1,0 +1,94 @@
+"""A wallet's statement as a file: comma-separated values, written out as they are read."""
+
+import csv
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from io import StringIO
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from models.money import Currency, Money
+from resolvers.context import App, Context, TokenScope
+from resolvers.errors import PublicError
+from resolvers.ids import public_id
+from resolvers.statements import StatementLine, lines
+from resolvers.transfers import KINDS
+from server.answers import HttpError, bad_request
+from server.sign_in import sign_in_of
+
+HEADINGS = ("number", "time", "kind", "amount", "balance", "currency", "with", "note", "transfer")
+LINES_AT_ONCE = 500
+# A spreadsheet takes a cell that begins with one of these for a formula.
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+
+
+async def statement(app: App, request: Request) -> Response:
+    """The statement of the signed-in person's wallet. Raises HttpError."""
+    sign_in = await sign_in_of(app, request.scope)
+    if sign_in.viewer is None:
+        raise HttpError(401, "UNAUTHENTICATED", "Sign in first.", {"www-authenticate": "Bearer"})
+    if TokenScope.READ not in sign_in.viewer.scopes:
+        raise HttpError(403, "FORBIDDEN", "This access token may not read private data: it lacks the scope READ.")
+    currency = _currency(request.query_params.get("currency", "USD"))
+    from_, to = _moment(request, "from"), _moment(request, "to")
+    found = lines(Context(app, sign_in.viewer), sign_in.viewer.user_id, currency, from_, to)
+    try:
+        first = await anext(found, None)  # what is wrong shows now, while it can still be said
+    except PublicError as error:
+        raise bad_request(str(error)) from error
+    name = f"hatful-{currency}-{from_:%Y-%m-%d}-{to:%Y-%m-%d}.csv"
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(_csv(first, found), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+async def _csv(first: StatementLine | None, rest: AsyncIterator[StatementLine]) -> AsyncIterator[str]:
+    page = StringIO()
+    writer = csv.writer(page)
+    writer.writerow(HEADINGS)
+    if first is not None:
+        writer.writerow(_row(first))
+    count = 0
+    async for line in rest:
+        writer.writerow(_row(line))
+        count += 1
+        if count % LINES_AT_ONCE == 0:
+            yield page.getvalue()
+            page.seek(0)
+            page.truncate()
+    yield page.getvalue()
+
+
+def _row(line: StatementLine) -> list[str]:
+    entry, transfer = line.entry, line.transfer
+    return [
+        str(entry.version),
+        entry.created_at.isoformat().replace("+00:00", "Z"),
+        transfer.kind,
+        str(Money(entry.amount, entry.currency).amount),
+        str(Money(entry.balance_after, entry.currency).amount),
+        entry.currency,
+        "" if line.other is None else line.other.handle,
+        _text(transfer.note or ""),
+        public_id(KINDS[transfer.kind], transfer.id),
+    ]
+
+
+def _text(value: str) -> str:
+    return f"'{value}" if value.startswith(FORMULA_SIGNS) else value
+
+
+def _currency(name: str) -> Currency:
+    try:
+        return Currency(name)
+    except ValueError:
+        raise bad_request(f"{name[:20]!r} is no currency of ours.") from None
+
+
+def _moment(request: Request, name: str) -> datetime:
+    text = request.query_params.get(name)
+    try:
+        moment = datetime.fromisoformat(text or "")
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise bad_request(f'Say {name} as a moment such as "2026-11-23T08:30:00Z".') from None
