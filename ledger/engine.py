@@ -184,6 +184,7 @@ def _settle(future: asyncio.Future[Receipt], outcome: Outcome | Exception) -> No
         future.set_result(outcome)
     else:
         future.set_exception(outcome)
+        future.exception()  # seen, even if the caller has gone: else asyncio complains of it in the log
 
 
 def _striped(order: Order, stripe: int) -> Order:
