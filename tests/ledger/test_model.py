@@ -1,4 +1,4 @@
-"""The ledger against plain integers: any orders, however grouped, give the answers and balances that arithmetic gives."""
+"""The ledger against plain integers: any orders, however grouped, give the answers that arithmetic gives."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
