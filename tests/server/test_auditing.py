@@ -17,7 +17,7 @@ def test_says_that_all_of_it_adds_up(database_url: str, capsys: pytest.CaptureFi
 def test_names_each_problem_and_fails(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def verify(_: Database, __: object) -> Report:
+    async def verify(_: Database, *__: object) -> Report:
         return Report(["[balance] is 1 too high", "a journal is lost"], 1, 2, 3, 4000, 0.1)
 
     monkeypatch.setattr(auditing, "verify", verify)
