@@ -14,7 +14,7 @@ from sqlalchemy import Integer, bindparam, func, select
 from sqlmodel import col
 
 from ledger.blocks import MILLISECOND, Item, encoded, first_id, items, moment_of
-from models.database import Database, Query, UniqueError, columns_of, insert_rows
+from models.database import Command, Database, Query, UniqueError, columns_of, insert
 from models.ledger import Journal, Seal
 from models.types import Id
 
@@ -96,7 +96,7 @@ _next_seal = Query(SealRow, _SEALS.where(col(Seal.number) > bindparam("number"))
 _last_seal = Query(SealRow, _SEALS.order_by(col(Seal.number).desc()).limit(1))
 _seal = Query(SealRow, _SEALS.where(col(Seal.number) == bindparam("number")))
 _count = Query(_CountRow, select(func.count().label("blocks")).select_from(Seal))
-_insert = insert_rows(Seal)
+_insert = Command(insert(Seal).values({name: bindparam(name) for name in SealRow._fields}))
 
 
 # Sealing
@@ -123,7 +123,7 @@ async def seal(database: Database, lag: timedelta = LAG) -> int:
         block = await _block(database, previous, until)
         try:
             async with database.transaction() as transaction:
-                await transaction.run_many(_insert, [block.seal._asdict()])
+                await transaction.run(_insert, **block.seal._asdict())
         except UniqueError:
             continue
         made += 1
