@@ -28,6 +28,7 @@ MOST_NAMED = 20
 
 _BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 _NO_HASH = bytes(32)
+_LEAST = -(1 << 63)
 
 
 class InvalidHeadError(ValueError):
@@ -188,7 +189,7 @@ async def count(database: Database) -> int:
 async def check(database: Database) -> AsyncIterator[list[str]]:
     """Makes each seal again, from the first one on, and yields for each block what is wrong with it."""
     previous: SealRow | None = None
-    while stored := await database.first(_next_seal, number=previous.number if previous else 0):
+    while stored := await database.first(_next_seal, number=previous.number if previous else _LEAST):
         expected = previous.number + 1 if previous else 1
         missing = [f"Block {expected}: its seal is missing."] if stored.number != expected else []
         try:
