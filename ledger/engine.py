@@ -42,8 +42,9 @@ class _Waiting(NamedTuple):
 class Ledger:
     """The books. Start it before the first order, stop it after the last."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, largest_batch: int = MAX_BATCH) -> None:
         self._database = database
+        self._largest_batch = largest_batch
         self._waiting: deque[_Waiting] = deque()
         self._arrived = asyncio.Event()
         self._account_ids: dict[AccountName, UUID] = {}
@@ -90,7 +91,7 @@ class Ledger:
         while True:
             await self._arrived.wait()
             while self._waiting:
-                size = min(MAX_BATCH, len(self._waiting))
+                size = min(self._largest_batch, len(self._waiting))
                 await self._answer([self._waiting.popleft() for _ in range(size)])
             if self._stopping:
                 return
