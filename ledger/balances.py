@@ -1,7 +1,20 @@
 """The arithmetic of accounts: what a posting does to the running sums. No database here."""
 
 from ledger.statements import AccountRow
-from models.ledger import Side
+from models.ledger import AccountCode, Side
+
+SIDES = {
+    AccountCode.WALLET: Side.CREDIT,
+    AccountCode.RECEIVABLE: Side.DEBIT,
+    AccountCode.FEE_INCOME: Side.CREDIT,
+    AccountCode.RAIL_CLEARING: Side.DEBIT,
+    AccountCode.PAYOUT_CLEARING: Side.CREDIT,
+    AccountCode.BANK_CASH: Side.DEBIT,
+}
+"""The side on which an account's balance grows."""
+
+FLOORS = {AccountCode.WALLET: 0, AccountCode.RECEIVABLE: 0}
+"""The least that may be available; an account without one may go as low as it likes."""
 
 
 class Balance:

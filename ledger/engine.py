@@ -11,27 +11,16 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from ledger import statements as sql
-from ledger.balances import Balance
+from ledger.balances import FLOORS, SIDES, Balance
 from ledger.batch import Batch, Books, Outcome, answer
 from ledger.orders import AccountName, BusyError, Draw, Line, Order, Receipt, Write
-from models.database import ConstraintError, ContentionError, Database, RowsCommand, Transaction, UniqueError
+from models.database import ContentionError, Database, RowsCommand, Transaction, UnavailableError, UniqueError
 from models.ids import HOUSE, new_id
-from models.ledger import AccountCode, Side
 
 MAX_BATCH = 256
 MAX_WAITING = 4096
 ATTEMPTS = 8
 STRIPES = 16
-
-_SIDES = {
-    AccountCode.WALLET: Side.CREDIT,
-    AccountCode.RECEIVABLE: Side.DEBIT,
-    AccountCode.FEE_INCOME: Side.CREDIT,
-    AccountCode.RAIL_CLEARING: Side.DEBIT,
-    AccountCode.PAYOUT_CLEARING: Side.CREDIT,
-    AccountCode.BANK_CASH: Side.DEBIT,
-}
-_FLOORS = {AccountCode.WALLET: 0, AccountCode.RECEIVABLE: 0}
 
 
 class _Waiting(NamedTuple):
@@ -101,14 +90,14 @@ class Ledger:
         outcomes: Sequence[Outcome | Exception]
         try:
             outcomes = await self._commit_until_done([waiting.order for waiting in batch])
-        except (ConstraintError, ContentionError) as error:
-            if len(batch) > 1:  # one order's write is at fault: it must not take the others with it
+        except UnavailableError as error:  # nobody's fault; whoever tries again finds by the key what became of it
+            outcomes = [error] * len(batch)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
+            if len(batch) > 1:  # one order is at fault: it must not take the others with it
                 for waiting in batch:
                     await self._answer([waiting])
                 return
             outcomes = [error]
-        except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
-            outcomes = [error] * len(batch)
         for waiting, outcome in zip(batch, outcomes, strict=True):
             _settle(waiting.answer, outcome)
 
@@ -234,8 +223,8 @@ def _new_account(name: AccountName) -> dict[str, object]:
     return {
         "id": new_id(),
         **name._asdict(),
-        "normal_side": _SIDES[name.code],
-        "floor": _FLOORS.get(name.code),
+        "normal_side": SIDES[name.code],
+        "floor": FLOORS.get(name.code),
         "debits_posted": 0,
         "credits_posted": 0,
         "debits_pending": 0,

@@ -1,5 +1,6 @@
 """Public ids: what they are of, and which one. Opaque to clients, readable for whoever reads a log."""
 
+import re
 from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
@@ -22,6 +23,10 @@ class Kind(StrEnum):
     CARD = "card"
 
 
+_KINDS = {str(kind): kind for kind in Kind}
+_ID = re.compile(r"([a-z]+)_([0-9a-f]{32})(?:_([1-9][0-9]{0,17}))?")
+
+
 class NodeId(NamedTuple):
     """A public id, taken apart. `version` is an entry's."""
 
@@ -36,16 +41,12 @@ def public_id(kind: Kind, key: UUID) -> str:
 
 
 def parse_id(text: str) -> NodeId | None:
-    """The parts of a public id, or None if it is not one."""
-    kind, _, rest = text.partition("_")
-    key, _, version = rest.partition("_")
-    if kind not in Kind.__members__.values() or len(key) != 32 or not set(key) <= set("0123456789abcdef"):
+    """The parts of a public id, or None if it is not one. Each id is written in one way only."""
+    found = _ID.fullmatch(text)
+    kind = None if found is None else _KINDS.get(found[1])
+    if found is None or kind is None or (kind is Kind.ENTRY) != (found[3] is not None):
         return None
-    if (kind == Kind.ENTRY) != bool(version):
-        return None
-    if version and not (version.isascii() and version.isdigit() and len(version) < 19):
-        return None
-    return NodeId(Kind(kind), UUID(hex=key), int(version or 0))
+    return NodeId(kind, UUID(hex=found[2]), int(found[3] or 0))
 
 
 def key_of(text: str, *kinds: Kind) -> UUID | None:

@@ -27,10 +27,14 @@ def bind(host: str, port: int) -> socket.socket:
         [(family, kind, protocol, _, address), *_] = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
-        bound = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise AddressError(_why_not(host, port, error)) from None
+    bound = socket.socket(family, kind, protocol)
+    try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
     except OSError as error:
+        bound.close()
         raise AddressError(_why_not(host, port, error)) from None
     bound.set_inheritable(True)
     return bound

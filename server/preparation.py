@@ -82,7 +82,7 @@ def _require_current(url: str) -> None:
 
 def _reason(error: BaseException) -> str:
     # The driver's own words are at the bottom; what is wrapped around them is for programmers.
-    while not isinstance(error, InvalidUrlError) and error.__cause__ is not None:
+    while not isinstance(error, InvalidUrlError | TimeoutError) and error.__cause__ is not None:
         error = error.__cause__
     if isinstance(error, TimeoutError):
         return f"it did not answer within {PATIENCE_SECONDS:g} seconds"

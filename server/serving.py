@@ -18,10 +18,10 @@ def serve(settings: Settings) -> None:
         raise WrongSettingError(
             f"The demo's tokens are known to everybody, so it listens on this machine alone, not on {settings.host}."
         )
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C, and what was begun is tidied up
+    bound = bind(settings.host, settings.port)  # first, so that a port that is taken costs no wait
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C: what was begun is tidied up
     telemetry.configure(settings.log_format, settings.log_level)
     console = Console(highlight=False)
-    bound = bind(settings.host, settings.port)  # first, so that a port that is taken costs no wait
     prepare(settings, console)
     address = http_address(settings.host, bound.getsockname()[1])
     listen(settings, bound, lambda: banner.show(console, settings, address))

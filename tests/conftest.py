@@ -19,6 +19,7 @@ from tests.harness.server import Server, serve
 
 if TYPE_CHECKING:
     from resolvers.context import App
+    from tests.harness.town import Town
 
 DATABASES = ["sqlite", "postgresql"]
 TEMPLATE = "migrated"
@@ -163,6 +164,14 @@ def app(database: Database, ledger: Ledger) -> "App":
     from resolvers.context import App
 
     return App(database, ledger)
+
+
+@pytest.fixture
+def town(app: "App") -> "Town":
+    """The product in the test's own process, with nobody in it yet."""
+    from tests.harness.town import Town
+
+    return Town(app)
 
 
 @pytest.fixture

@@ -138,9 +138,7 @@ class Person:
     ) -> Moved:
         """Sends money."""
         to, asked = RecipientAsked(None, other.handle), money(amount, currency)
-        return await payments.send_money(
-            self.ctx(), to, asked, note=note, visibility=visibility, key=key or new_key()
-        )
+        return await payments.send_money(self.ctx(), to, asked, note=note, visibility=visibility, key=key or new_key())
 
     async def balance(self, currency: Currency = Currency.USD) -> Balance:
         """Their balance in one currency."""

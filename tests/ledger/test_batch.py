@@ -1,0 +1,283 @@
+"""What a batch of orders does to the books it is given. No database here."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger import (
+    AccountName,
+    Draw,
+    IdempotencyConflictError,
+    InsufficientFundsError,
+    LimitExceededError,
+    Line,
+    Receipt,
+)
+from ledger.batch import Batch, Outcome, answer
+from ledger.kinds.wallets import fee_income, wallet
+from ledger.orders import refusal_from
+from ledger.statements import AccountRow, ClaimRow, UsageRow
+from models.ids import new_id
+from models.ledger import AccountCode, Phase, Side
+from models.money import Money
+from tests.harness.books import USD, order, payment_of, tip_of
+
+NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
+TODAY = NOW.replace(hour=0)
+TOMORROW = TODAY + timedelta(days=1)
+ADA, BOB, EVE = new_id(), new_id(), new_id()
+
+
+def accounts(**units: int) -> dict[AccountName, AccountRow]:
+    """Wallets with so many cents, and the house's fee income."""
+    people = {"ada": ADA, "bob": BOB, "eve": EVE}
+    wallets = {wallet(people[name], USD): account(people[name], credits_) for name, credits_ in units.items()}
+    income = AccountRow(new_id(), *fee_income(USD), Side.CREDIT, None, 0, 0, 0, 0, 0)
+    return {**wallets, fee_income(USD): income}
+
+
+def account(owner: UUID, credits_: int) -> AccountRow:
+    version = 1 if credits_ else 0
+    return AccountRow(new_id(), owner, AccountCode.WALLET, USD, 0, Side.CREDIT, 0, 0, credits_, 0, 0, version)
+
+
+def batch(claims: list[ClaimRow] | None = None, usage: list[UsageRow] | None = None, **units: int) -> Batch:
+    return Batch(accounts(**units), claims or [], usage or [], NOW)
+
+
+def balances(done: Batch) -> dict[UUID, int]:
+    return {balance.account.owner_id: balance.available for balance in done.changed()}
+
+
+def draw(amount: int, most: int, name: str = "SPEND", owner: UUID = ADA) -> Draw:
+    return Draw(owner, name, USD, TODAY, TOMORROW, most, amount)
+
+
+def refusal(outcome: Outcome) -> InsufficientFundsError | LimitExceededError:
+    assert isinstance(outcome, InsufficientFundsError | LimitExceededError)
+    return outcome
+
+
+def test_moves_money_and_writes_it_down() -> None:
+    books = batch(ada=100, bob=0)
+    the_order = payment_of(ADA, BOB, 30)
+    assert books.add(the_order) == Receipt(the_order.id, replayed=False)
+    assert balances(books) == {ADA: 70, BOB: 30}
+    assert [journal["id"] for journal in books.journals] == [the_order.id]
+    assert [posting["amount"] for posting in books.postings] == [30]
+    assert [(claim["key"], claim["journal_id"], claim["refusal"]) for claim in books.claims] == [
+        (the_order.key, the_order.id, None)
+    ]
+
+
+def test_entries_chain_within_a_batch() -> None:
+    books = batch(ada=100, bob=0)
+    for units in (30, 50):
+        books.add(payment_of(ADA, BOB, units))
+    lines = [
+        (entry["version"], entry["previous_version"], entry["balance_before"], entry["amount"], entry["balance_after"])
+        for entry in books.entries
+    ]
+    assert lines[0::2] == [(2, 1, 100, -30, 70), (3, 2, 70, -50, 20)]
+    assert lines[1::2] == [(1, None, 0, 30, 30), (2, 1, 30, 50, 80)]
+
+
+def test_an_order_has_one_entry_an_account_however_many_its_lines() -> None:
+    books = batch(ada=1_000, bob=0)
+    books.add(tip_of(ADA, BOB, 1_000, basis_points=500))
+    assert [entry["amount"] for entry in books.entries] == [-1_000, 950, 50]
+    assert len(books.postings) == 2
+
+
+def test_an_order_that_lacks_funds_changes_nothing_but_is_remembered() -> None:
+    books = batch(ada=20, bob=0)
+    the_order = payment_of(ADA, BOB, 30)
+    outcome = refusal(books.add(the_order))
+    assert isinstance(outcome, InsufficientFundsError)
+    assert (outcome.available, outcome.shortfall) == (Money(20, USD), Money(10, USD))
+    assert (books.journals, books.postings, books.entries, books.changed()) == ([], [], [], [])
+    assert [(claim["key"], claim["journal_id"]) for claim in books.claims] == [(the_order.key, None)]
+
+
+def test_a_refusal_does_not_harm_its_neighbours() -> None:
+    books = batch(ada=20, bob=0)
+    outcomes = [books.add(payment_of(ADA, BOB, units)) for units in (15, 10, 5)]
+    assert [isinstance(outcome, Receipt) for outcome in outcomes] == [True, False, True]
+    assert balances(books) == {ADA: 0, BOB: 20}
+
+
+def test_money_that_comes_in_within_the_batch_can_go_on() -> None:
+    books = batch(ada=20, bob=0, eve=0)
+    assert isinstance(books.add(payment_of(BOB, EVE, 20)), InsufficientFundsError)
+    assert isinstance(books.add(payment_of(ADA, BOB, 20)), Receipt)
+    assert isinstance(books.add(payment_of(BOB, EVE, 20)), Receipt)
+    assert balances(books) == {ADA: 0, BOB: 0, EVE: 20}
+
+
+def test_an_account_that_ends_as_it_began_still_has_its_entries() -> None:
+    books = batch(ada=20, bob=0)
+    books.add(payment_of(ADA, BOB, 20))
+    books.add(payment_of(BOB, ADA, 20))
+    assert balances(books) == {ADA: 20, BOB: 0}
+    assert len(books.entries) == 4
+
+
+def test_a_hold_makes_money_unavailable_without_an_entry() -> None:
+    books = batch(ada=100, bob=0)
+    line = Line(wallet(ADA, USD), wallet(BOB, USD), 60, Phase.PEND)
+    assert isinstance(books.add(order("HOLD", ADA, (line,))), Receipt)
+    assert isinstance(books.add(payment_of(ADA, BOB, 50)), InsufficientFundsError)
+    assert balances(books) == {ADA: 40, BOB: 0}
+    assert books.entries == []
+
+
+def test_the_accounts_to_write_are_in_the_order_of_their_ids() -> None:
+    books = batch(ada=100, bob=100, eve=100)
+    books.add(payment_of(EVE, ADA, 1))
+    books.add(payment_of(BOB, EVE, 1))
+    ids = [balance.account.id for balance in books.changed()]
+    assert ids == sorted(ids)
+    assert len(ids) == 3
+
+
+# Idempotency
+
+
+def test_the_same_order_again_replays() -> None:
+    books = batch(ada=100, bob=0)
+    first, again = payment_of(ADA, BOB, 30, "key"), payment_of(ADA, BOB, 30, "key")
+    books.add(first)
+    assert books.add(again) == Receipt(first.id, replayed=True)
+    assert balances(books) == {ADA: 70, BOB: 30}
+    assert len(books.claims) == 1
+
+
+def test_another_order_under_the_same_key_is_a_conflict() -> None:
+    books = batch(ada=100, bob=0)
+    first = payment_of(ADA, BOB, 30, "key")
+    books.add(first)
+    outcome = books.add(payment_of(ADA, BOB, 31, "key"))
+    assert isinstance(outcome, IdempotencyConflictError)
+    assert outcome.first_used_at == first.created_at
+    assert balances(books) == {ADA: 70, BOB: 30}
+
+
+def test_the_same_key_of_another_actor_is_another_key() -> None:
+    books = batch(ada=100, bob=100)
+    assert isinstance(books.add(payment_of(ADA, BOB, 30, "key")), Receipt)
+    assert isinstance(books.add(payment_of(BOB, ADA, 10, "key")), Receipt)
+    assert balances(books) == {ADA: 80, BOB: 120}
+
+
+def test_a_refusal_stays_even_if_money_comes() -> None:
+    books = batch(ada=0, bob=50)
+    first = refusal(books.add(payment_of(ADA, BOB, 30, "key")))
+    books.add(payment_of(BOB, ADA, 50))
+    again = refusal(books.add(payment_of(ADA, BOB, 30, "key")))
+    assert again.stored() == first.stored()
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_stored_claim_is_answered_as_in_a_batch(same: bool) -> None:
+    posted = payment_of(ADA, BOB, 30, "key")
+    claim = ClaimRow(ADA, "key", posted.request_hash, posted.id, None, NOW)
+    books = batch([claim], ada=100, bob=0)
+    retry = payment_of(ADA, BOB, 30 if same else 31, "key")
+    for outcome in (books.add(retry), answer(claim, retry.request_hash)):
+        if same:
+            assert outcome == Receipt(posted.id, replayed=True)
+        else:
+            assert isinstance(outcome, IdempotencyConflictError)
+            assert outcome.first_used_at == NOW
+    assert books.changed() == []
+
+
+def test_stored_refusals_say_the_same_as_fresh_ones() -> None:
+    funds = InsufficientFundsError(Money(20, USD), Money(10, USD))
+    limit = LimitExceededError("SPEND", Money(100, USD), Money(90, USD), TOMORROW)
+    again = refusal_from(funds.stored())
+    assert isinstance(again, InsufficientFundsError)
+    assert (again.available, again.shortfall) == (funds.available, funds.shortfall)
+    once_more = refusal_from(limit.stored())
+    assert isinstance(once_more, LimitExceededError)
+    assert vars(once_more) == vars(limit)
+
+
+# Limits
+
+
+def test_a_limit_may_be_used_up_but_not_passed() -> None:
+    books = batch(ada=100, bob=0)
+    assert isinstance(books.add(payment_of(ADA, BOB, 10, draws=(draw(10, 10),))), Receipt)
+    outcome = refusal(books.add(payment_of(ADA, BOB, 1, draws=(draw(1, 10),))))
+    assert isinstance(outcome, LimitExceededError)
+    assert (outcome.max, outcome.used, outcome.resets_at) == (Money(10, USD), Money(10, USD), TOMORROW)
+    assert balances(books) == {ADA: 90, BOB: 10}
+
+
+def test_what_was_used_before_counts() -> None:
+    used = UsageRow(ADA, "SPEND", USD, TODAY, 8)
+    books = batch(usage=[used], ada=100, bob=0)
+    assert isinstance(books.add(payment_of(ADA, BOB, 3, draws=(draw(3, 10),))), LimitExceededError)
+    assert isinstance(books.add(payment_of(ADA, BOB, 2, draws=(draw(2, 10),))), Receipt)
+
+
+def test_what_was_used_yesterday_or_of_another_limit_does_not_count() -> None:
+    used = [
+        UsageRow(ADA, "SPEND", USD, TODAY - timedelta(days=1), 10),
+        UsageRow(ADA, "TOP_UP", USD, TODAY, 10),
+        UsageRow(BOB, "SPEND", USD, TODAY, 10),
+    ]
+    books = batch(usage=used, ada=100, bob=0)
+    assert isinstance(books.add(payment_of(ADA, BOB, 10, draws=(draw(10, 10),))), Receipt)
+
+
+def test_every_limit_of_an_order_has_to_hold() -> None:
+    books = batch(ada=100, bob=0)
+    token = new_id()
+    both = (draw(10, 100), draw(10, 5, "TOKEN", token))
+    outcome = refusal(books.add(payment_of(ADA, BOB, 10, draws=both)))
+    assert isinstance(outcome, LimitExceededError)
+    assert outcome.name == "TOKEN"
+    assert books.draws == []
+
+
+def test_a_refused_order_uses_up_no_limit() -> None:
+    books = batch(ada=5, bob=0)
+    assert isinstance(books.add(payment_of(ADA, BOB, 6, draws=(draw(6, 10),))), InsufficientFundsError)
+    assert isinstance(books.add(payment_of(ADA, BOB, 5, draws=(draw(5, 5),))), Receipt)
+
+
+def test_a_replay_uses_up_no_limit() -> None:
+    books = batch(ada=100, bob=0)
+    for _ in range(3):
+        books.add(payment_of(ADA, BOB, 10, "key", draws=(draw(10, 10),)))
+    assert len(books.draws) == 1
+
+
+# Against plain integers
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(1, 60)).filter(lambda move: move[0] != move[1])
+    ),
+    st.lists(st.integers(0, 100), min_size=3, max_size=3),
+)
+def test_agrees_with_plain_integers(moves: list[tuple[int, int, int]], opening: list[int]) -> None:
+    people = [ADA, BOB, EVE]
+    books = batch(ada=opening[0], bob=opening[1], eve=opening[2])
+    expected = list(opening)
+    for payer, payee, units in moves:
+        outcome = books.add(payment_of(people[payer], people[payee], units))
+        fits = units <= expected[payer]
+        assert isinstance(outcome, Receipt if fits else InsufficientFundsError)
+        if fits:
+            expected[payer] -= units
+            expected[payee] += units
+    changed = balances(books)
+    assert [changed.get(person, opening[number]) for number, person in enumerate(people)] == expected
+    assert sum(expected) == sum(opening)

@@ -1,0 +1,50 @@
+import pytest
+
+from server.addresses import http_address, is_loopback, masked
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://ada:hunter2@host:5432/x?a=b", "postgresql://ada:***@host:5432/x?a=b"),
+        ("postgresql://ada:hun@ter:2@host/x", "postgresql://ada:***@host/x"),
+        ("postgresql://ada@host/x", "postgresql://ada@host/x"),
+        ("postgresql:///x?host=/run&password=hunter2&b=c", "postgresql:///x?host=/run&password=***&b=c"),
+        ("sqlite:////var/lib/hatful.db", "sqlite:////var/lib/hatful.db"),
+        ("sqlite:///hatful.db", "sqlite:///hatful.db"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(url: str, shown: str) -> None:
+    assert masked(url) == shown
+
+
+def test_an_address_that_cannot_be_read_is_not_shown() -> None:
+    assert "hunter2" not in masked("postgresql://[ada:hunter2@host/x")
+
+
+@pytest.mark.parametrize(
+    ("host", "is_here"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.9.1", True),
+        ("::1", True),
+        ("[::1]", True),
+        ("localhost", True),
+        ("LOCALHOST", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.168.1.1", False),
+        ("localhost.example.org", False),
+        ("127.0.0.1.example.org", False),
+        ("", False),
+    ],
+)
+def test_tells_this_machine_from_others(host: str, is_here: bool) -> None:
+    assert is_loopback(host) is is_here
+
+
+def test_gives_an_address_that_a_browser_can_open() -> None:
+    assert http_address("0.0.0.0", 8000) == "http://127.0.0.1:8000"
+    assert http_address("::", 8000) == "http://[::1]:8000"
+    assert http_address("::1", 1) == "http://[::1]:1"
+    assert http_address("example.org", 80) == "http://example.org:80"

@@ -1,0 +1,131 @@
+import socket
+from pathlib import Path
+
+import pytest
+
+from server import cli
+
+pytestmark = pytest.mark.usefixtures("nothing_set")
+
+
+class Ran:
+    """What `hatful` said, and how it ended."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code = code
+        self.out = out
+        self.err = err
+
+    @property
+    def line(self) -> str:
+        """The one line that it complained in."""
+        assert self.out == ""
+        assert self.err.startswith("hatful: ")
+        assert self.err.count("\n") == 1
+        return self.err.removeprefix("hatful: ").strip()
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> "Run":
+    return Run(monkeypatch, capsys)
+
+
+class Run:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self._monkeypatch = monkeypatch
+        self._capsys = capsys
+
+    def __call__(self, *words: str) -> Ran:
+        self._monkeypatch.setattr("sys.argv", ["hatful", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = self._capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        return Ran(ended.value.code, captured.out, captured.err)
+
+
+def test_says_what_it_can_do(run: Run) -> None:
+    ran = run()
+    assert ran.code == 0
+    assert all(command in ran.out for command in ("serve", "migrate", "demo", "schema", "ledger"))
+
+
+def test_prints_its_version(run: Run) -> None:
+    ran = run("--version")
+    assert (ran.code, ran.out.split()[0]) == (0, "hatful")
+
+
+def test_prints_the_schema(run: Run) -> None:
+    ran = run("schema")
+    assert ran.code == 0
+    assert "type Mutation {" in ran.out
+    assert ran.out.endswith("}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["serve", "--prot", "1"], "No such option: --prot (Possible options: --host, --port)"),
+        (["frobnicate"], "No such command 'frobnicate'."),
+        (["serve", "--port", "x"], "--port is 'x', but must be a number from 0 to 65535."),
+        (["serve", "--workers", "0"], "--workers is '0', but must be a number from 1 to 64."),
+        (
+            ["migrate", "--database", "mysql://x"],
+            "--database must be an address like sqlite:////var/lib/hatful.db or postgresql://user@host/name.",
+        ),
+    ],
+)
+def test_answers_a_wrong_option_with_one_line(run: Run, words: list[str], line: str) -> None:
+    ran = run(*words)
+    assert (ran.code, ran.line) == (2, line)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])
+def test_the_demo_listens_on_this_machine_alone(run: Run, host: str) -> None:
+    ran = run("serve", "--demo", "--host", host)
+    assert ran.code == 2
+    assert ran.line.endswith(f"listens on this machine alone, not on {host}.")
+
+
+def test_says_that_the_port_is_taken(run: Run, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        ran = run("serve", "--port", str(port))
+    assert ran.code == 1
+    assert ran.line == f"Port {port} on 127.0.0.1 is taken by another program. Choose another one with --port."
+    assert list(tmp_path.iterdir()) == [], "a port that is taken costs no database"
+
+
+def test_says_that_a_database_does_not_answer(run: Run) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        ran = run("migrate", "--database", f"postgresql://ada:hunter2@127.0.0.1:{port}/x")
+    assert ran.code == 1
+    assert ran.line.startswith(f"The database postgresql://ada:***@127.0.0.1:{port}/x cannot be used: ")
+
+
+def test_says_what_is_wrong_with_a_file(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "x.db").write_text("This is no database, but a text of some length. " * 100)
+    ran = run("migrate", "--database", "sqlite:///x.db")
+    assert (ran.code, ran.line) == (1, "The database sqlite:///x.db cannot be used: file is not a database")
+    ran = run("migrate", "--database", "sqlite:///no/x.db")
+    assert ran.line == f"The database sqlite:///no/x.db cannot be used: there is no folder {tmp_path / 'no'}"
+
+
+def test_does_not_make_a_database_to_verify_it(run: Run, tmp_path: Path) -> None:
+    ran = run("ledger", "verify", "--database", "sqlite:///x.db")
+    assert ran.code == 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_migrates_the_default_database_into_a_folder_of_the_owner_s(run: Run, tmp_path: Path) -> None:
+    ran = run("migrate")
+    assert (ran.code, ran.err) == (0, "")
+    [made] = tmp_path.rglob("hatful.db")
+    assert made.parent.stat().st_mode & 0o077 == 0
+
+
+def test_finds_no_difference_between_migrations_and_models(run: Run) -> None:
+    ran = run("migrate", "--check")
+    assert (ran.code, ran.out, ran.err) == (0, "", "")
