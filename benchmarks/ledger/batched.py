@@ -1,6 +1,7 @@
 """Our side: many clients of one ledger, each waiting for its answer before it tips again."""
 
 import asyncio
+import gc
 import time
 from collections.abc import Iterator
 
@@ -9,7 +10,7 @@ from benchmarks.ledger.runs import Run
 from benchmarks.ledger.town import Asked, Shape
 from ledger import Ledger
 from ledger.engine import MAX_BATCH
-from models.database import Database, open_database
+from models.database import open_database
 
 
 async def run(url: str, shape: Shape, clients: int, seconds: float, *, largest_batch: int = MAX_BATCH) -> Run:
@@ -20,10 +21,12 @@ async def run(url: str, shape: Shape, clients: int, seconds: float, *, largest_b
         ledger = Ledger(database, largest_batch=largest_batch)
         await ledger.start()
         asked = town.tips(shape)
+        gc.freeze()  # as the server does once it has started
         begun = time.perf_counter()
         by_client = await asyncio.gather(*(_client(ledger, asked, begun + seconds) for _ in range(clients)))
         took = time.perf_counter() - begun
         await ledger.stop()
+        gc.unfreeze()
         after = await town.count(database)
     finally:
         await database.close()

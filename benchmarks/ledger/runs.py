@@ -33,8 +33,13 @@ def best(runs: list[Run]) -> Run:
 
 def middle(runs: list[Run]) -> Run:
     """The median of runs that differ in nothing but chance."""
-    rate, p50, p99 = (median(run[n] for run in runs) for n in (1, 2, 3))
-    return Run(runs[0].clients, rate, p50, p99, runs[0].rows)
+    return Run(
+        runs[0].clients,
+        median(run.rate for run in runs),
+        median(run.p50 for run in runs),
+        median(run.p99 for run in runs),
+        runs[0].rows,
+    )
 
 
 def compare(ours: list[Run], theirs: list[Run]) -> None:

@@ -8,14 +8,16 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
 from itertools import accumulate
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from asyncpg.pgproto.pgproto import UUID as FastUUID  # what the driver gives the resolvers
 from sqlalchemy import BigInteger, bindparam, cast, func, select
 from sqlmodel import SQLModel
 
-from ledger import AccountName, Draw, Ledger, Order, Write
+from ledger import Draw, Ledger, Order, Write
 from ledger.kinds import tip, top_up
 from models.database import Command, Database, Query, add_to_rows, insert, insert_rows
 from models.ids import new_id
@@ -76,15 +78,15 @@ class TransferRow(NamedTuple):
 
 
 class _Count(NamedTuple):
-    count: int
+    number: int
 
 
 def _rows(table: type[SQLModel]) -> Query[_Count]:
-    return Query(_Count, select(func.count().label("count")).select_from(table))
+    return Query(_Count, select(func.count().label("number")).select_from(table))
 
 
 def _sum(column: Any) -> Query[_Count]:
-    return Query(_Count, select(cast(func.coalesce(func.sum(column), 0), BigInteger).label("count")))
+    return Query(_Count, select(cast(func.coalesce(func.sum(column), 0), BigInteger).label("number")))
 
 
 _COUNTS = {
@@ -103,7 +105,7 @@ _COUNTS = {
                 select(func.coalesce(func.sum(LimitUsage.used), 0)).scalar_subquery()
                 - select(func.coalesce(func.sum(Transfer.amount), 0)).scalar_subquery(),
                 BigInteger,
-            ).label("count")
+            ).label("number")
         ),
     ),
 }
@@ -135,24 +137,25 @@ def tips(shape: Shape, seed: int = SEED) -> Iterator[Asked]:
     """Tips without end, the same for the same seed."""
     chance = random.Random(seed)
     everybody = range(1, PEOPLE + 1)
-    fame = list(accumulate(number**-ZIPF for number in everybody))
+    # The n-th of the town is as famous as this says; where all are alike, the power is 0.
+    fame = {Shape.SPREAD: [1.0] * PEOPLE, Shape.ZIPF: [n**-ZIPF for n in everybody], Shape.ONE: [1.0]}[shape]
+    weights = list(accumulate(fame)) + [sum(fame)] * (PEOPLE - len(fame))
     while True:
         payers = chance.choices(everybody, k=PEOPLE)
-        match shape:
-            case Shape.SPREAD:
-                creators = chance.choices(everybody, k=PEOPLE)
-            case Shape.ZIPF:
-                creators = chance.choices(everybody, cum_weights=fame, k=PEOPLE)
-            case Shape.ONE:
-                creators = [1] * PEOPLE
+        creators = chance.choices(everybody, cum_weights=weights, k=PEOPLE)
         for payer, creator in zip(payers, creators, strict=True):
             other = payer if payer != creator else 1 + payer % PEOPLE
             yield Asked(other, creator, chance.randint(1, LARGEST_TIP))
 
 
+@cache
+def _id(number: int) -> UUID:
+    return FastUUID(number.to_bytes(16))
+
+
 def order(asked: Asked) -> Order:
     """What the resolvers submit for a tip."""
-    payer, creator, post = UUID(int=asked.payer), UUID(int=asked.creator), UUID(int=POSTS + asked.creator)
+    payer, creator, post = _id(asked.payer), _id(asked.creator), _id(POSTS + asked.creator)
     amount, fee = Money(asked.amount, Currency.USD), Money(0, Currency.USD)
     now = datetime.now(UTC)
     transfer = TransferRow(
@@ -193,7 +196,7 @@ async def settle(database: Database) -> None:
     now = datetime.now(UTC)
     people = range(1, PEOPLE + 1)
     async with database.transaction() as transaction:
-        wallets = [{"id": UUID(int=WALLETS + n), "owner_id": UUID(int=n), "created_at": now} for n in people]
+        wallets = [{"id": _id(WALLETS + n), "owner_id": _id(n), "created_at": now} for n in people]
         await transaction.run_many(_open, wallets)
     ledger = Ledger(database)
     await ledger.start()
@@ -203,7 +206,7 @@ async def settle(database: Database) -> None:
 
 
 def _first_money(person: int) -> Order:
-    owner = UUID(int=person)
+    owner = _id(person)
     return Order(
         id=new_id(),
         kind=top_up.KIND,
@@ -218,4 +221,4 @@ def _first_money(person: int) -> Order:
 async def count(database: Database) -> dict[str, int]:
     """How many rows each table has; of rows that are added to, how often that was done."""
     async with database.transaction() as transaction:
-        return {name: (await transaction.fetch(query))[0].count for name, query in _COUNTS.items()}
+        return {name: (await transaction.fetch(query))[0].number for name, query in _COUNTS.items()}

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from models.database.connection import Database, Transaction
 from models.database.errors import ConstraintError, DatabaseError, InvalidUrlError, UnavailableError, UniqueError
-from models.database.rows import RowsCommand
+from models.database.rows import RowsCommand, SetsCommand
 from models.database.statements import Command, DialectName, Params, Query, Row
 
 READERS = 4
@@ -115,6 +115,8 @@ class _WriterTransaction(Transaction):
 
     async def run(self, command: Command, **params: Any) -> int:
         self._database.statements += 1
+        if isinstance(command, SetsCommand):
+            return await self._database._write(lambda connection: _run_sets(connection, command, params))
         compiled = command.compiled("sqlite")
         values = compiled.bind(params)
         return await self._database._write(lambda connection: connection.execute(compiled.sql, values).rowcount)
@@ -122,8 +124,10 @@ class _WriterTransaction(Transaction):
     async def run_many(self, command: Command, rows: Iterable[Params]) -> None:
         self._database.statements += 1
         compiled = command.compiled("sqlite")
-        each = command.each(rows) if isinstance(command, RowsCommand) else rows
-        values = [compiled.bind(params) for params in each]
+        if isinstance(command, RowsCommand):
+            values = command.each([command.row(params) for params in rows])
+        else:
+            values = [compiled.bind(params) for params in rows]
         await self._database._write(lambda connection: _run_many(connection, compiled.sql, values))
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
@@ -144,6 +148,13 @@ def _fetch(connection: sqlite3.Connection, query: Query[Row], params: Params) ->
 
 def _run_many(connection: sqlite3.Connection, sql: str, rows: list[list[Any]]) -> None:
     connection.executemany(sql, rows)
+
+
+def _run_sets(connection: sqlite3.Connection, command: SetsCommand, params: Params) -> int:
+    return sum(
+        connection.executemany(part.compiled("sqlite").sql, part.each(params[part.table])).rowcount
+        for part in command.commands
+    )
 
 
 def _begin(connection: sqlite3.Connection) -> None:
