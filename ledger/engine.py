@@ -139,7 +139,8 @@ class Ledger:
         orders = [_striped(order, self._stripe) for order in orders]
         async with self._database.transaction() as transaction:
             opened = await self._open(transaction, orders)
-            books = await _read(transaction, orders, ChainMap(opened, self._account_ids))
+            ids = ChainMap(opened, self._account_ids) if opened else self._account_ids
+            books = await _read(transaction, orders, ids)
             locked.set()
             batch = Batch(books, datetime.now(UTC))
             outcomes = [batch.add(order) for order in orders]
