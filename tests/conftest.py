@@ -75,7 +75,7 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 @pytest.fixture
 def postgresql_url(postgres_server: Postgres, postgres_template: str) -> Iterator[str]:
     """A migrated PostgreSQL database of the test's own."""
-    with postgres_server.database(postgres_template) as url:
+    with postgres_server.migrated(postgres_template) as url:
         yield url
 
 
