@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -187,6 +187,28 @@ def server(database_url: str, tmp_path: Path) -> Iterator[Server]:
 def client(server: Server) -> Iterator[Client]:
     """A visitor of the real server."""
     client = Client(server.url)
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session", params=DATABASES)
+def shared_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The real server on a database that all tests share, once on each kind. A story makes its own people there."""
+    folder = tmp_path_factory.mktemp("shared")
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            url = f"sqlite:///{folder / 'shared.db'}"
+            shutil.copy(request.getfixturevalue("sqlite_template"), folder / "shared.db")
+        else:
+            server, template = (request.getfixturevalue(f"postgres_{name}") for name in ("server", "template"))
+            url = stack.enter_context(server.database(template))
+        yield stack.enter_context(serve(folder, "--database", url))
+
+
+@pytest.fixture
+def visitor(shared_server: Server) -> Iterator[Client]:
+    """A visitor of the shared server."""
+    client = Client(shared_server.url)
     yield client
     client.close()
 
