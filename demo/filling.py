@@ -1,4 +1,4 @@
-"""Fills a database with the story, many commands in a transaction, many of them side by side.
+"""Fills a database with the story, many commands in a transaction.
 
 Each transaction holds whole commands. What was interrupted can therefore go on: what is there is left alone, likes and
 follows can be said twice, and money has idempotency keys.
@@ -15,15 +15,12 @@ from demo.events import Post, Reaction, Story
 from demo.scene import InTurn
 from demo.state import State, state
 from demo.story import story
-from models.database.statements import DialectName
 from resolvers.context import App, Context, Store
 from resolvers.posts import posts_by_id
 from resolvers.users import users_by_id
 
 BATCH = 400
 PARTS = 2
-# SQLite's thread is kept busy by a queue of statements; a connection to PostgreSQL does one thing at a time.
-HANDS: dict[DialectName, int] = {"sqlite": 64, "postgresql": 1}
 GIVERS = 128
 STEPS = 200
 
@@ -77,24 +74,24 @@ class _Filling:
 
     async def _write(self, what: str, act: Act[Event], events: Sequence[Event]) -> None:
         """Runs commands whose order does not matter."""
-        hands = HANDS[self._app.database.dialect]
         for start in range(0, len(events), BATCH):
-            async with self._app.database.transaction() as transaction:
-                await self._act(what, act, transaction, events[start : start + BATCH], hands)
+            async with self._app.database.bulk() as transaction:
+                for event in events[start : start + BATCH]:
+                    await act(self._app, transaction, event)
+                    self._advance(what)
+            await asyncio.sleep(0)  # Ctrl-C is heard between two batches
 
-    async def _move(self, what: str, act: Act[Event], events: Sequence[Event]) -> None:
-        """Runs money commands in their order; the ledger commits many at once."""
-        await self._act(what, act, InTurn(self._app.database), events, GIVERS)
-
-    async def _act(self, what: str, act: Act[Event], store: Store, events: Iterable[Event], hands: int) -> None:
+    async def _move(self, what: str, act: Act[Event], events: Iterable[Event]) -> None:
+        """Runs money commands, which reach the ledger in their order; it commits many at once."""
+        store = InTurn(self._app.database)
         left = iter(events)
 
-        async def hand() -> None:
+        async def give() -> None:
             for event in left:
                 await act(self._app, store, event)
                 self._advance(what)
 
-        await _together(hand() for _ in range(hands))
+        await _together(give() for _ in range(GIVERS))
 
     def _advance(self, what: str) -> None:
         self._done += 1
