@@ -175,6 +175,18 @@ def town(app: "App") -> "Town":
 
 
 @pytest.fixture
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords are hashed as in the product, only with less work."""
+    from argon2 import PasswordHasher
+
+    from resolvers import accounts
+
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(accounts, "_hasher", hasher)
+    monkeypatch.setattr(accounts, "_NO_PASSWORD", hasher.hash("nobody's"))
+
+
+@pytest.fixture
 def server(database_url: str, tmp_path: Path) -> Iterator[Server]:
     """The real server on the test's database, with all limits on."""
     folder = tmp_path / "home"
