@@ -8,6 +8,7 @@ import asyncio
 import importlib.util
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -133,11 +134,21 @@ async def _emptied(url: str) -> str:
         return str(await connection.fetchval(SHAPE))
 
 
+def _open_to_all() -> str:
+    """A folder for temporary files that another user than root can get to as well."""
+    candidates = [tempfile.gettempdir(), "/tmp", "/var/tmp"]  # the first may be root's own
+
+    def is_open(path: Path) -> bool:
+        return all(folder.stat().st_mode & stat.S_IXOTH for folder in (path, *path.parents))
+
+    return next(path for path in candidates if Path(path).is_dir() and is_open(Path(path).resolve()))
+
+
 @contextmanager
 def postgres(settings: Sequence[str] = HASTE) -> Iterator[Postgres]:
     """A new server in a temporary folder. Both are gone afterwards, even if the tests are killed."""
-    folder = Path(tempfile.mkdtemp(prefix="hatful-pg-"))
     user = UNPRIVILEGED if os.geteuid() == 0 else None
+    folder = Path(tempfile.mkdtemp(prefix="hatful-pg-", dir=_open_to_all() if user else None))
     try:
         binaries = _binaries(folder, user) / VERSION / "bin"
         if user:

@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from ledger import IdempotencyConflictError, InsufficientFundsError, Ledger, Receipt
+from ledger import IdempotencyConflictError, InsufficientFundsError, Ledger, Line, Receipt
+from ledger.kinds.wallets import wallet
 from ledger.verify import verify
 from models.database import open_database
 from models.ids import new_id
+from models.ledger import Phase
 from models.money import Currency
-from tests.harness.books import Books, payment_of, tip_of, top_up_of
+from tests.harness.books import USD, Books, order, payment_of, tip_of, top_up_of
 
 PROCESSES = 3
 
@@ -124,3 +126,15 @@ async def test_one_key_for_two_currencies_at_once_is_a_conflict(many: list[Books
         )
         assert sorted(type(answer).__name__ for answer in answers) == ["IdempotencyConflictError", "Receipt"]
         assert sum([await many[0].balance(ada, currency) for currency in currencies]) == 25
+
+
+async def test_holds_of_several_processes_add_up(many: list[Books]) -> None:
+    # A hold makes no entry, so no chain of entries would tell of one that is lost.
+    ada, bob = await many[0].people(2, 50)
+    line = Line(wallet(ada, USD), wallet(bob, USD), 1, Phase.PEND)
+    answers = await asyncio.gather(
+        *(books.submit(order("HOLD", ada, (line,))) for _ in range(20) for books in many), return_exceptions=True
+    )
+    assert sum(isinstance(answer, Receipt) for answer in answers) == 50
+    assert sum(isinstance(answer, InsufficientFundsError) for answer in answers) == 20 * PROCESSES - 50
+    assert await many[0].balances([ada, bob]) == [0, 50]
