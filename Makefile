@@ -17,7 +17,7 @@ unexport VIRTUAL_ENV
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup serve test bench-ledger check style types imports sdl migrations format schema web lock clean
+.PHONY: help setup serve test proof bench-ledger check style types imports sdl migrations format schema web lock clean
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,9 @@ serve: setup ## Serve the demo on http://127.0.0.1:8000 (PORT=8001 for another p
 
 test: setup ## Run the tests (ARGS="-k tips" for some of them)
 	@$(BIN)/pytest $(ARGS)
+
+proof: setup ## Run the long tests, which `make test` leaves out
+	@$(BIN)/pytest -m proof $(ARGS)
 
 bench-ledger: setup ## Measure the ledger against one transaction for each tip, in a few minutes
 	@$(BIN)/python -m benchmarks.ledger
