@@ -112,6 +112,8 @@ class Batch:
             trial.resolve(self._standing(resolution), resolution.amount)
         for line in order.lines:
             trial.move(line, self._ids)
+        if not trial.postings:
+            raise ValueError("An order that posts nothing is none.")
         trial.sweep(self._receivables)
         trial.check()
         self._check_draws(order.draws)

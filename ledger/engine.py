@@ -20,9 +20,6 @@ from models.ids import HOUSE, new_id
 from models.ledger import AccountCode
 
 MAX_BATCH = 256
-# A second batch begins while the first is written and committed, if it is large enough to be worth its own transaction.
-WORTHWHILE = 32
-IN_FLIGHT = {"postgresql": 2, "sqlite": 1}  # SQLite has one writer
 MAX_WAITING = 4096
 ATTEMPTS = 8
 STRIPES = 16
@@ -40,8 +37,7 @@ class Ledger:
         self._database = database
         self._largest_batch = largest_batch
         self._waiting: deque[_Waiting] = deque()
-        self._in_flight = 0
-        self._changed = asyncio.Event()
+        self._arrived = asyncio.Event()
         self._account_ids: dict[AccountName, UUID] = {}
         # Each process works on its own stripe of the house's accounts, so that processes do not wait for each other.
         self._stripe = random.randrange(STRIPES)
@@ -55,7 +51,7 @@ class Ledger:
     async def stop(self) -> None:
         """Refuses new orders, answers those that wait, then returns."""
         self._stopping = True
-        self._changed.set()
+        self._arrived.set()
         if self._posting is not None:
             await self._posting
 
@@ -69,7 +65,7 @@ class Ledger:
             raise BusyError("The ledger is busy.")
         waiting = _Waiting(order, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
-        self._changed.set()
+        self._arrived.set()
         return await waiting.answer
 
     async def recall(self, actor_id: UUID, key: str, request_hash: bytes) -> Receipt | None:
@@ -83,66 +79,46 @@ class Ledger:
         raise outcome
 
     async def _post_batches(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            while batch := await self._next_batch():
-                self._in_flight += 1
-                locked = asyncio.Event()
-                tasks.create_task(self._post(batch, locked))
-                await locked.wait()  # what comes first is posted first
+        while True:
+            await self._arrived.wait()
+            while self._waiting:
+                size = min(self._largest_batch, len(self._waiting))
+                await self._answer([self._waiting.popleft() for _ in range(size)])
+            if self._stopping:
+                return
+            self._arrived.clear()
 
-    async def _next_batch(self) -> list[_Waiting]:
-        """What is to be posted next, as soon as it may be; nothing if the ledger stops."""
-        while self._in_flight == IN_FLIGHT[self._database.dialect] or len(self._waiting) < self._least():
-            if self._stopping and not self._waiting:
-                return []
-            self._changed.clear()
-            await self._changed.wait()
-        return [self._waiting.popleft() for _ in range(min(self._largest_batch, len(self._waiting)))]
-
-    def _least(self) -> int:
-        return min(WORTHWHILE, self._largest_batch) if self._in_flight else 1
-
-    async def _post(self, batch: Sequence[_Waiting], locked: asyncio.Event) -> None:
-        try:
-            await self._answer(batch, locked)
-        finally:
-            locked.set()
-            self._in_flight -= 1
-            self._changed.set()
-
-    async def _answer(self, batch: Sequence[_Waiting], locked: asyncio.Event) -> None:
+    async def _answer(self, batch: Sequence[_Waiting]) -> None:
         outcomes: Sequence[Outcome | Exception]
         try:
-            outcomes = await self._commit_until_done([waiting.order for waiting in batch], locked)
+            outcomes = await self._commit_until_done([waiting.order for waiting in batch])
         except UnavailableError as error:  # nobody's fault; whoever tries again finds by the key what became of it
             outcomes = [error] * len(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
             if len(batch) > 1:  # one order is at fault: it must not take the others with it
                 for waiting in batch:
-                    await self._answer([waiting], locked)
+                    await self._answer([waiting])
                 return
             outcomes = [error]
         for waiting, outcome in zip(batch, outcomes, strict=True):
             _settle(waiting.answer, outcome)
 
-    async def _commit_until_done(self, orders: Sequence[Order], locked: asyncio.Event) -> list[Outcome]:
+    async def _commit_until_done(self, orders: Sequence[Order]) -> list[Outcome]:
         for attempt in range(ATTEMPTS):
             try:
-                return await self._commit(orders, locked)
+                return await self._commit(orders)
             except (ContentionError, UniqueError):  # another process was first with a lock, a key or an account
                 if attempt == ATTEMPTS - 1:
                     raise
                 await asyncio.sleep(random.uniform(0, 0.002 * 2**attempt))
         raise AssertionError("the last attempt returns or raises")
 
-    async def _commit(self, orders: Sequence[Order], locked: asyncio.Event) -> list[Outcome]:
+    async def _commit(self, orders: Sequence[Order]) -> list[Outcome]:
         orders = [_striped(order, self._stripe) for order in orders]
         async with self._database.transaction() as transaction:
             opened = await self._open(transaction, orders)
             ids = ChainMap(opened, self._account_ids) if opened else self._account_ids
-            books = await _read(transaction, orders, ids)
-            locked.set()
-            batch = Batch(books, datetime.now(UTC))
+            batch = Batch(await _read(transaction, orders, ids), datetime.now(UTC))
             outcomes = [batch.add(order) for order in orders]
             await _write(transaction, batch)
         self._account_ids.update(opened)  # only now is it certain that they stand

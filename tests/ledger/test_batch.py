@@ -65,7 +65,7 @@ def batch(
 
 def written(rows: Iterable[Any], *names: str) -> list[Any]:
     """These columns of the rows that a batch writes."""
-    found = [tuple(row[name] for name in names) for row in rows]
+    found = [tuple(getattr(row, name) for name in names) for row in rows]
     return [values[0] for values in found] if len(names) == 1 else found
 
 
@@ -149,6 +149,15 @@ def test_a_hold_makes_money_unavailable_without_an_entry() -> None:
     assert isinstance(books.add(payment_of(ADA, BOB, 50)), InsufficientFundsError)
     assert balances(books) == {ADA: 40, BOB: 0}
     assert books.entries == []
+
+
+@pytest.mark.parametrize("units", [[], [0], [0, 0]])
+def test_an_order_that_moves_nothing_is_none(units: list[int]) -> None:
+    books = batch(ada=20, bob=0)
+    lines = tuple(Line(wallet(ADA, USD), wallet(BOB, USD), amount) for amount in units)
+    with pytest.raises(ValueError, match="posts nothing"):
+        books.add(order("PAYMENT", ADA, lines))
+    assert (books.journals, books.claims, books.changed()) == ([], [], [])
 
 
 def test_the_accounts_to_write_are_in_the_order_of_their_ids() -> None:
