@@ -39,8 +39,6 @@ class Earnings:
 
     total: Money = strawberry.field(description="All of it.")
     tip_count: int = strawberry.field(description="How many tips there were.")
-    by_day: list[EarningsDay] = strawberry.field(
-        description="By UTC day, oldest first, without empty days."
-    )
+    by_day: list[EarningsDay] = strawberry.field(description="By UTC day, oldest first, without empty days.")
     top_posts: list[PostEarnings] = strawberry.field(description="The ten posts that brought in the most.")
     top_supporters: list[SupporterEarnings] = strawberry.field(description="The ten people who gave the most.")

@@ -51,9 +51,7 @@ class Payment(Transfer):
         return transfers.of_kind(row, TransferKind.PAYMENT)
 
 
-@strawberry.type(
-    description="A tip or a payment given back, whole or in part. Its fee is the house's share of that."
-)
+@strawberry.type(description="A tip or a payment given back, whole or in part. Its fee is the house's share of that.")
 class Refund(Transfer):
     """A tip or a payment given back."""
 

@@ -108,7 +108,9 @@ class Person:
 
     async def tops_up(self, amount: str, currency: Currency = Currency.USD, *, key: str | None = None) -> Moved:
         """Draws money from the sandbox card."""
-        return await wallets.top_up_wallet(self.ctx(), None, money(amount, currency), key=new_key() if key is None else key)
+        return await wallets.top_up_wallet(
+            self.ctx(), None, money(amount, currency), key=new_key() if key is None else key
+        )
 
     async def tips(
         self,
@@ -138,7 +140,9 @@ class Person:
     ) -> Moved:
         """Sends money."""
         to, asked = RecipientAsked(None, other.handle), money(amount, currency)
-        return await payments.send_money(self.ctx(), to, asked, note=note, visibility=visibility, key=new_key() if key is None else key)
+        return await payments.send_money(
+            self.ctx(), to, asked, note=note, visibility=visibility, key=new_key() if key is None else key
+        )
 
     async def balance(self, currency: Currency = Currency.USD) -> Balance:
         """Their balance in one currency."""

@@ -5,11 +5,11 @@ from uuid import UUID
 
 from sqlalchemy import select
 from sqlmodel import col
-from tests.harness.backdoor import backdoor
 
 from models.database import Query, any_of
 from models.ids import new_id
 from models.posts import Post
+from tests.harness.backdoor import backdoor
 
 
 class Found(NamedTuple):
