@@ -43,7 +43,7 @@ async def fill(app: App, progress: Progress | None = None) -> None:
         raise NotEmptyError("The demo goes into an empty database, and this one is not.")
     told = await asyncio.to_thread(story)
     there = await _there(app, told) if found is State.PARTIAL else set()
-    await _Filling(app, progress, sum(len(events) for events in told)).run(told, there)
+    await _Filling(app, progress, len(there), sum(len(events) for events in told)).run(told, there)
 
 
 async def _there(app: App, told: Story) -> set[UUID]:
@@ -55,11 +55,11 @@ async def _there(app: App, told: Story) -> set[UUID]:
 
 
 class _Filling:
-    def __init__(self, app: App, progress: Progress | None, total: int) -> None:
+    def __init__(self, app: App, progress: Progress | None, done: int, total: int) -> None:
         self._app = app
         self._progress = progress
         self._total = total
-        self._done = 0
+        self._done = done
 
     async def run(self, told: Story, there: set[UUID]) -> None:
         await self._write("People", acts.open_account, [person for person in told.people if person.id not in there])

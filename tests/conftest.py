@@ -2,8 +2,9 @@
 
 import os
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 DATABASES = ["sqlite", "postgresql"]
 TEMPLATE = "migrated"
+UNTOUCHED = "untouched.db"
 LOG_TAIL = 20_000
 
 # A slow machine must not fail a test. `--hypothesis-profile=proof` looks longer.
@@ -228,7 +230,21 @@ def visitor(shared_server: Server) -> Iterator[Client]:
 @pytest.fixture(scope="session")
 def demo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """`hatful serve --demo`, begun with nothing. All tests share it."""
-    with serve(tmp_path_factory.mktemp("demo"), "--demo") as server:
+    folder = tmp_path_factory.mktemp("demo")
+    with serve(folder, "--demo") as server:
+        with (
+            closing(sqlite3.connect(next(folder.rglob("demo.db")))) as filled,
+            closing(sqlite3.connect(folder / UNTOUCHED)) as copy,
+        ):
+            filled.backup(copy)
+        yield server
+
+
+@pytest.fixture
+def untouched_demo_server(demo_server: Server, tmp_path: Path) -> Iterator[Server]:
+    """The demo as it is when nobody has been there yet."""
+    shutil.copy(demo_server.log.with_name(UNTOUCHED), tmp_path / UNTOUCHED)
+    with serve(tmp_path, "--demo", "--database", f"sqlite:///{tmp_path / UNTOUCHED}") as server:
         yield server
 
 

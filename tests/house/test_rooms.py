@@ -27,7 +27,7 @@ STRANGE = [
     "registry.yarn" + "pkg.com",
     "pypi.org/" + "simple",
 ]
-MACHINE_FOLDER = re.compile(r"(?<![\w.~/-])/(?:work|root|tmp/s|Users|home/[a-z]+)/[\w.]")
+MACHINE_FOLDER = re.compile(r"(?<![\w.~/-])/(?:root|Users|home/[a-z]+)/[\w.]")
 
 
 def tracked() -> list[Path]:

@@ -179,8 +179,8 @@ async def test_stopping_answers_all_that_wait(database: Database) -> None:
     callers = [asyncio.create_task(books.submit(top_up_of(person, 10))) for person in people]
     await asyncio.sleep(0)
     await ledger.stop()
+    assert await books.balances(people) == [10] * len(people)  # at once: the next thing to stop is the database
     assert {type(receipt) for receipt in await asyncio.gather(*callers)} == {Receipt}
-    assert await books.balances(people) == [10] * len(people)
 
 
 async def test_a_stopped_ledger_is_busy(database: Database) -> None:

@@ -136,7 +136,7 @@ def _money_mutations(post: str, own: str, other: str) -> list[Mutation]:
     money = {
         "amount": [None, "1.00", 1, [], {}],
         "amount.amount": [*BAD_AMOUNTS, *NO_AMOUNTS],
-        "amount.currency": ["usd", "XXX", "", *NO_STRINGS, None],
+        "amount.currency": ["usd", "ABC", "", *NO_STRINGS, None],
         "idempotencyKey": [*BAD_KEYS, *NO_STRINGS, None],
     }
     note = {"note": [*NEVER_TEXT, *NO_STRINGS], "visibility": ["EVERYBODY", "public", *NO_STRINGS, None]}
