@@ -70,6 +70,12 @@ class ClaimRow(NamedTuple):
     created_at: datetime
 
 
+class OwnerRow(NamedTuple):
+    """Whose wallet it is."""
+
+    owner_id: UUID
+
+
 class UsageRow(NamedTuple):
     """How much of a limit is used."""
 
@@ -84,6 +90,11 @@ _resolving = Posting.__table__.alias("resolving")  # type: ignore[attr-defined]
 _ACCOUNTS = select(*columns_of(AccountRow, Account))
 
 accounts_of_owners = Query(AccountRow, _ACCOUNTS.where(any_of(Account.owner_id)))
+
+owners_of_wallets = Query(
+    OwnerRow,
+    select(col(Account.owner_id)).where(any_of(Account.id), col(Account.code) == AccountCode.WALLET),
+)
 
 # In the order of ids, so that two batches never wait for each other in a circle. NO KEY UPDATE, because foreign keys
 # that point at an account need not wait for its balance.
