@@ -17,7 +17,7 @@ unexport VIRTUAL_ENV
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup serve test check style types imports sdl migrations format schema web lock clean
+.PHONY: help setup serve test proof check style types imports sdl migrations format schema web lock clean
 
 help:
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,9 @@ serve: setup ## Serve the demo on http://127.0.0.1:8000 (PORT=8001 for another p
 
 test: setup ## Run the tests (ARGS="-k tips" for some of them)
 	@$(BIN)/pytest $(ARGS)
+
+proof: setup ## Show at length that the ledger holds, on both databases (PROOF_SEED=7 begins with that seed)
+	@$(BIN)/pytest -m proof -s -o faulthandler_timeout=3600 $(ARGS)
 
 check: style types imports sdl migrations ## Check style, types, imports, the schema's SDL and the migrations
 
