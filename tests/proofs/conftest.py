@@ -8,9 +8,17 @@ from typing import Any
 
 import pytest
 
-from tests.harness.server import surroundings  # noqa: F401 - named here so that the proofs' own servers find it
+from ledger import Ledger
+from models.database import Database
+from tests.harness.books import Books
 
 Say = Callable[[str], None]
+
+
+@pytest.fixture
+def books(database: Database, ledger: Ledger) -> Books:
+    """The test's ledger, with nobody in it yet."""
+    return Books(database, ledger)
 
 
 @pytest.fixture

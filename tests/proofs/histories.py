@@ -31,7 +31,7 @@ CURRENCIES = (Currency.USD, Currency.JPY)
 PEOPLE = 4
 MOST_AT_ONCE = 6
 BASIS_POINTS = (0, 1, 250, 3_333, 5_000)
-LIMIT = 4_000
+LIMIT = 1_200
 ASKED = {
     Way.TOP_UP: 14,
     Way.TOP_UP_HELD: 6,
