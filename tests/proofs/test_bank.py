@@ -33,9 +33,9 @@ class Snapshot(NamedTuple):
 _posted = col(Account.credits_posted) - col(Account.debits_posted)
 snapshot = Query(
     Snapshot,
-    select(
-        func.count(), cast(func.sum(_posted), BigInteger), func.min(_posted - col(Account.debits_pending))
-    ).where(any_of(Account.owner_id), col(Account.code) == AccountCode.WALLET),
+    select(func.count(), cast(func.sum(_posted), BigInteger), func.min(_posted - col(Account.debits_pending))).where(
+        any_of(Account.owner_id), col(Account.code) == AccountCode.WALLET
+    ),
 )
 
 
