@@ -125,7 +125,7 @@ def fragile_postgres(settings: Sequence[str] = DURABLE) -> Iterator[FragilePostg
 
 def _initialise(binaries: Path, folder: Path, user: str | None, log: BinaryIO) -> None:
     options = ["--username=postgres", "--auth=trust", "--no-locale", "--encoding=UTF8", "--no-sync"]
-    initialise = [binaries / "initdb", *options, "--pgdata", folder / "data"]
+    initialise = [str(binaries / "initdb"), *options, "--pgdata", str(folder / "data")]
     subprocess.run(initialise, check=True, stdout=log, cwd=folder, user=user)
 
 

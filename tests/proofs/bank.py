@@ -34,8 +34,10 @@ async def _client(
     ledger: Ledger, owners: list[UUID], left: Iterator[int], random: Random, counts: Counter[str]
 ) -> None:
     for _ in left:
-        while not await _sent(ledger, payment_of(*random.sample(owners, 2), random.randint(1, MOST)), counts):
-            pass
+        sent = False
+        while not sent:
+            payer, payee = random.sample(owners, 2)
+            sent = await _sent(ledger, payment_of(payer, payee, random.randint(1, MOST)), counts)
 
 
 async def _sent(ledger: Ledger, order: Order, counts: Counter[str]) -> bool:

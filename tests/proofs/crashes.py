@@ -103,7 +103,7 @@ class Nursery:
             "words": self._words,
             "folder": str(self._folder),
             "log": str(self._folder / "hatful.log"),
-            "environment": {**surroundings(self._folder, OPTIONS), **{"PYTHONPATH": str(processes.ROOT)}},
+            "environment": {**surroundings(self._folder, OPTIONS), "PYTHONPATH": str(processes.ROOT)},
         }
         assert self._process.stdin is not None, "it was asked for"
         assert self._process.stdout is not None, "it was asked for"
@@ -118,7 +118,7 @@ class Nursery:
     async def kill(self, sign: signal.Signals = signal.SIGKILL) -> None:
         """Ends the server, and waits until it is gone."""
         os.kill(self.server, sign)
-        while _is_alive(self.server):
+        while _is_alive(self.server):  # noqa: ASYNC110 - a process tells nobody but its parent that it has ended
             await asyncio.sleep(PAUSE_SECONDS)
 
     def log(self) -> str:

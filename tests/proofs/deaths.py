@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import count
@@ -132,65 +132,74 @@ class Story(NamedTuple):
     """The key of a row of another room that the first request adds one to."""
 
 
-def story_of(name: str) -> Story:
-    """A new story with new people."""
-    ada, bob, eve = new_id(), new_id(), new_id()
-    before: list[tuple[Event, Order]] = []
+class Scene:
+    """New people, and what has happened to them already."""
 
-    def event(way: Way, amount: int, **more: Any) -> Event:
-        theirs = {"person": ada, "actor": ada, "key": new_id().hex, "limit": LIMIT}
+    def __init__(self) -> None:
+        self.ada, self.bob, self.hold = new_id(), new_id(), new_id()
+        self.before: list[tuple[Event, Order]] = []
+
+    def event(self, way: Way, amount: int, **more: Any) -> Event:
+        """Something that Ada does, if nothing else is said."""
+        theirs = {"person": self.ada, "actor": self.ada, "key": new_id().hex, "hold": self.hold}
         return Event(way, currency=USD, amount=amount, **{**theirs, **more})
 
-    def stands(way: Way, amount: int, **more: Any) -> tuple[Event, UUID]:
-        known = event(way, amount, limit=None, **more)
-        order = order_of(known)
-        before.append((known, order))
-        return known, order.id
+    def rail(self, way: Way, amount: int, **more: Any) -> Event:
+        """Something that a rail does to Ada's money."""
+        return self.event(way, amount, **{"actor": HOUSE, **more})
 
-    def rail(way: Way, amount: int, **more: Any) -> Event:
-        return event(way, amount, actor=HOUSE, **more)
-
-    stands(Way.TOP_UP, 50, person=eve, actor=eve)
-    neighbour = event(Way.PAYMENT, 20, person=eve, actor=eve, other=bob, limit=None)
-    hold = new_id()
-    chosen = _event_of(name, event, stands, rail, bob, hold)
-    return Story(before, chosen, neighbour, new_id())
+    def stands(self, event: Event) -> UUID:
+        """Lets something have happened. Returns its journal's id."""
+        order = order_of(event)
+        self.before.append((event, order))
+        return order.id
 
 
-def _event_of(
-    name: str, event: Callable[..., Event], stands: Callable[..., tuple[Event, UUID]], rail: Any, bob: UUID, hold: UUID
-) -> Event:
+def story_of(name: str) -> Story:
+    """A new story with new people."""
+    scene, eve = Scene(), new_id()
+    scene.stands(scene.event(Way.TOP_UP, 50, person=eve, actor=eve))
+    neighbour = scene.event(Way.PAYMENT, 20, person=eve, actor=eve, other=scene.bob)
+    tell = _money_goes if name.startswith("WITHDRAWAL") else _money_comes if "TOP_UP" in name else _money_moves
+    event = replace(tell(scene, name), limit=LIMIT)
+    return Story(scene.before, event, neighbour, new_id())
+
+
+def _money_comes(scene: Scene, name: str) -> Event:
+    if name == "TOP_UP_SWEPT":
+        scene.stands(scene.rail(Way.CHARGEBACK, 300))
+        return scene.event(Way.TOP_UP, 500)
+    if name == "TOP_UP_SETTLED":
+        return scene.rail(Way.TOP_UP_SETTLED, 500, person=HOUSE)
+    if name in ("TOP_UP_APPROVED", "TOP_UP_DECLINED"):
+        scene.stands(scene.event(Way.TOP_UP_HELD, 500))
+        return scene.rail(Way[name], 400 if name == "TOP_UP_APPROVED" else 500)
+    return scene.event(Way[name], 500)
+
+
+def _money_moves(scene: Scene, name: str) -> Event:
+    scene.stands(scene.event(Way.TOP_UP, 600))
     match name:
-        case "TOP_UP" | "TOP_UP_HELD":
-            return event(Way[name], 500, hold=hold)
-        case "TOP_UP_APPROVED" | "TOP_UP_DECLINED":
-            stands(Way.TOP_UP_HELD, 500, hold=hold)
-            return cast(Event, rail(Way[name], 400 if name == "TOP_UP_APPROVED" else 500, hold=hold))
-        case "TOP_UP_SETTLED" | "WITHDRAWAL_SETTLED":
-            return cast(Event, rail(Way[name], 500, person=HOUSE))
-        case "TOP_UP_SWEPT":
-            stands(Way.CHARGEBACK, 300, actor=HOUSE)
-            return event(Way.TOP_UP, 500)
-        case "CHARGEBACK":
-            stands(Way.TOP_UP, 500)
-            return cast(Event, rail(Way.CHARGEBACK, 800))
-        case "PAYMENT_REFUSED":
-            stands(Way.TOP_UP, 100)
-            return event(Way.PAYMENT, 500, other=bob)
-    stands(Way.TOP_UP, 1_000)
-    match name:
-        case "TIP" | "PAYMENT":
-            return event(Way[name], 500, other=bob, fee=12 if name == "TIP" else 0)
+        case "TIP":
+            return scene.event(Way.TIP, 500, other=scene.bob, fee=12)
         case "REFUND":
-            tip, tip_id = stands(Way.TIP, 500, other=bob, fee=13)
-            return event(Way.REFUND, 250, actor=bob, other=bob, of=tip, of_id=tip_id)
-        case "WITHDRAWAL":
-            return event(Way.WITHDRAWAL, 500, hold=hold)
-    stands(Way.WITHDRAWAL, 500, hold=hold)
+            tip = scene.event(Way.TIP, 500, other=scene.bob, fee=13)
+            return scene.event(Way.REFUND, 250, actor=scene.bob, other=scene.bob, of=tip, of_id=scene.stands(tip))
+        case "CHARGEBACK":
+            return scene.rail(Way.CHARGEBACK, 800)
+    return scene.event(Way.PAYMENT, 500 if name == "PAYMENT" else 700, other=scene.bob)
+
+
+def _money_goes(scene: Scene, name: str) -> Event:
+    if name == "WITHDRAWAL_SETTLED":
+        return scene.rail(Way.WITHDRAWAL_SETTLED, 500, person=HOUSE)
+    scene.stands(scene.event(Way.TOP_UP, 600))
+    if name == "WITHDRAWAL":
+        return scene.event(Way.WITHDRAWAL, 500)
+    scene.stands(scene.event(Way.WITHDRAWAL, 500))
     if name == "WITHDRAWAL_RETURNED":
-        stands(Way.WITHDRAWAL_SENT, 500, actor=HOUSE, hold=hold)
-        return cast(Event, rail(Way.WITHDRAWAL_RETURNED, 500))
-    return cast(Event, rail(Way[name], 300 if name == "WITHDRAWAL_SENT" else 500, hold=hold))
+        scene.stands(scene.rail(Way.WITHDRAWAL_SENT, 500))
+    return scene.rail(Way[name], 300 if name == "WITHDRAWAL_SENT" else 500)
 
 
 _add_mark = add_to_rows(PostTips, key=("post_id", "currency"), add=("tip_count", "total"))
@@ -268,7 +277,9 @@ class _Number(NamedTuple):
 _journals = Query(_Number, select(func.count()).where(any_of(Journal.id)))
 _messages = Query(_Number, select(func.count()).where(any_of(Outbox.journal_id)))
 _marks = Query(_Number, select(col(PostTips.tip_count)).where(any_of(PostTips.post_id)))
-_usage = Query(_Number, select(col(LimitUsage.used)).where(any_of(LimitUsage.owner_id), LimitUsage.name == SPENDING))
+_usage = Query(
+    _Number, select(col(LimitUsage.used)).where(any_of(LimitUsage.owner_id), col(LimitUsage.name) == SPENDING)
+)
 
 
 async def _one(database: Database, query: Query[_Number], keys: list[UUID]) -> int:

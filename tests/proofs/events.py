@@ -1,6 +1,7 @@
 """What happens to money in the proofs, said once: the ledger is told it as orders, the model as it is."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
@@ -36,9 +37,6 @@ class Way(Enum):
     CHARGEBACK = auto()
 
 
-RESOLVING = (Way.TOP_UP_APPROVED, Way.TOP_UP_DECLINED, Way.WITHDRAWAL_SENT, Way.WITHDRAWAL_FAILED)
-
-
 @dataclass(frozen=True, slots=True)
 class Event:
     """One thing that is asked of the ledger. `person` gives or gets, `other` gets.
@@ -68,8 +66,32 @@ class Event:
         return hashlib.sha256(repr(said).encode()).digest()
 
 
+_LINES: dict[Way, Callable[[Event, Money], tuple[Line, ...]]] = {
+    Way.TOP_UP: lambda event, money: top_up.lines(event.person, money),
+    Way.TOP_UP_HELD: lambda event, money: top_up.hold(event.hold, event.person, money),
+    Way.TOP_UP_SETTLED: lambda _, money: top_up.settled(money),
+    Way.TIP: lambda event, money: tip.lines(event.person, event.other, money, Money(event.fee, event.currency)),
+    Way.PAYMENT: lambda event, money: payment.lines(event.person, event.other, money),
+    Way.REFUND: lambda event, _: _lines_back(event),
+    Way.WITHDRAWAL: lambda event, money: withdrawal.hold(event.hold, event.person, money),
+    Way.WITHDRAWAL_RETURNED: lambda event, money: withdrawal.returned(event.person, money),
+    Way.WITHDRAWAL_SETTLED: lambda _, money: withdrawal.settled(money),
+    Way.CHARGEBACK: lambda event, money: chargeback.lines(event.person, money),
+}
+_RESOLUTIONS: dict[Way, Callable[[Event, Money], tuple[Resolution, ...]]] = {
+    Way.TOP_UP_APPROVED: lambda event, money: top_up.approved(event.hold, money),
+    Way.TOP_UP_DECLINED: lambda event, _: top_up.declined(event.hold),
+    Way.WITHDRAWAL_SENT: lambda event, money: withdrawal.sent(event.hold, money),
+    Way.WITHDRAWAL_FAILED: lambda event, _: withdrawal.failed(event.hold),
+}
+RESOLVING = tuple(_RESOLUTIONS)
+"""The ways that end a hold."""
+
+
 def order_of(event: Event, **more: Any) -> Order:
     """The event as an order, with an id of its own each time."""
+    money = Money(event.amount, event.currency)
+    lines, resolutions = _LINES.get(event.way), _RESOLUTIONS.get(event.way)
     return Order(
         id=new_id(),
         kind=event.way.name,
@@ -77,54 +99,18 @@ def order_of(event: Event, **more: Any) -> Order:
         key=event.key,
         request_hash=event.request,
         created_at=datetime.now(UTC),
-        lines=_lines(event),
-        resolutions=_resolutions(event),
-        **{"draws": _draws(event), "reverses_id": event.of_id if event.of is not None else None, **more},
+        lines=() if lines is None else lines(event, money),
+        resolutions=() if resolutions is None else resolutions(event, money),
+        draws=_draws(event),
+        reverses_id=None if event.of is None else event.of_id,
+        **more,
     )
 
 
-def _lines(event: Event) -> tuple[Line, ...]:
-    person, money = event.person, Money(event.amount, event.currency)
-    match event.way:
-        case Way.TOP_UP:
-            return top_up.lines(person, money)
-        case Way.TOP_UP_HELD:
-            return top_up.hold(event.hold, person, money)
-        case Way.TOP_UP_SETTLED:
-            return top_up.settled(money)
-        case Way.TIP:
-            return tip.lines(person, event.other, money, Money(event.fee, event.currency))
-        case Way.PAYMENT:
-            return payment.lines(person, event.other, money)
-        case Way.REFUND:
-            assert event.of is not None, "a refund gives something back"
-            paid = refund.Paid(event.of.person, event.of.other, event.of.amount, event.of.fee, event.currency)
-            return refund.lines(paid, event.expected, event.amount)
-        case Way.WITHDRAWAL:
-            return withdrawal.hold(event.hold, person, money)
-        case Way.WITHDRAWAL_RETURNED:
-            return withdrawal.returned(person, money)
-        case Way.WITHDRAWAL_SETTLED:
-            return withdrawal.settled(money)
-        case Way.CHARGEBACK:
-            return chargeback.lines(person, money)
-        case _:
-            return ()
-
-
-def _resolutions(event: Event) -> tuple[Resolution, ...]:
-    money = Money(event.amount, event.currency)
-    match event.way:
-        case Way.TOP_UP_APPROVED:
-            return top_up.approved(event.hold, money)
-        case Way.TOP_UP_DECLINED:
-            return top_up.declined(event.hold)
-        case Way.WITHDRAWAL_SENT:
-            return withdrawal.sent(event.hold, money)
-        case Way.WITHDRAWAL_FAILED:
-            return withdrawal.failed(event.hold)
-        case _:
-            return ()
+def _lines_back(event: Event) -> tuple[Line, ...]:
+    assert event.of is not None, "a refund gives something back"
+    paid = refund.Paid(event.of.person, event.of.other, event.of.amount, event.of.fee, event.currency)
+    return refund.lines(paid, event.expected, event.amount)
 
 
 def _draws(event: Event) -> tuple[Draw, ...]:

@@ -87,7 +87,9 @@ class LineRow(NamedTuple):
 accounts_of = Query(AccountSums, select(*columns_of(AccountSums, Account)).where(any_of(Account.owner_id)))
 lines_of = Query(
     LineRow,
-    select(*columns_of(LineRow, Entry)).where(any_of(Entry.account_id)).order_by(col(Entry.account_id), Entry.version),
+    select(*columns_of(LineRow, Entry))
+    .where(any_of(Entry.account_id))
+    .order_by(col(Entry.account_id), col(Entry.version)),
 )
 
 
@@ -178,7 +180,7 @@ class History:
         if alterable and chance < 0.12:
             event = self._random.choice(alterable)
             return replace(event, amount=event.amount + self._random.randint(1, 3))
-        [way] = self._random.choices(list(ASKED), ASKED.values())
+        [way] = self._random.choices(list(ASKED), list(ASKED.values()))
         if way is Way.REFUND:
             return self._refund() or self._plain(Way.TOP_UP)
         return self._resolving(way) if way in RESOLVING else self._plain(way)

@@ -110,15 +110,23 @@ class Model:
             purse.debts.extend(line for line in [purse.owed - owed] if line)
 
     def _move(self, event: Event) -> None:
-        amount, currency = event.amount, event.currency
-        person, other = self.purses[event.person, currency], self.purses[event.other, currency]
+        person, other = self.purses[event.person, event.currency], self.purses[event.other, event.currency]
+        if event.way in (Way.TIP, Way.PAYMENT, Way.REFUND):
+            self._between(event, person, other)
+        elif event.way.name.startswith("WITHDRAWAL"):
+            self._out(event, person)
+        else:
+            self._in(event, person)
+
+    def _in(self, event: Event, person: Purse) -> None:
+        amount = event.amount
         match event.way:
             case Way.TOP_UP:
                 person.posted += amount
                 self._house(AccountCode.RAIL_CLEARING, event, amount)
             case Way.TOP_UP_HELD:
                 person.coming += amount
-                self.holds[event.hold] = Hold(event.person, currency, amount, coming=True)
+                self.holds[event.hold] = Hold(event.person, event.currency, amount, coming=True)
             case Way.TOP_UP_APPROVED:
                 person.coming -= self._resolve(event)
                 person.posted += amount
@@ -128,6 +136,15 @@ class Model:
             case Way.TOP_UP_SETTLED:
                 self._house(AccountCode.BANK_CASH, event, amount)
                 self._house(AccountCode.RAIL_CLEARING, event, -amount)
+            case Way.CHARGEBACK:
+                taken = min(amount, person.available)
+                person.posted -= taken
+                person.owed += amount - taken
+                self._house(AccountCode.RAIL_CLEARING, event, -amount)
+
+    def _between(self, event: Event, person: Purse, other: Purse) -> None:
+        amount = event.amount
+        match event.way:
             case Way.TIP:
                 person.posted -= amount
                 other.posted += amount - event.fee
@@ -140,9 +157,13 @@ class Model:
                 other.posted -= amount - share
                 person.posted += amount
                 self._house(AccountCode.FEE_INCOME, event, -share)
+
+    def _out(self, event: Event, person: Purse) -> None:
+        amount = event.amount
+        match event.way:
             case Way.WITHDRAWAL:
                 person.held += amount
-                self.holds[event.hold] = Hold(event.person, currency, amount, coming=False)
+                self.holds[event.hold] = Hold(event.person, event.currency, amount, coming=False)
             case Way.WITHDRAWAL_SENT:
                 person.held -= self._resolve(event)
                 person.posted -= amount
@@ -155,11 +176,6 @@ class Model:
             case Way.WITHDRAWAL_SETTLED:
                 self._house(AccountCode.PAYOUT_CLEARING, event, -amount)
                 self._house(AccountCode.BANK_CASH, event, -amount)
-            case Way.CHARGEBACK:
-                taken = min(amount, person.available)
-                person.posted -= taken
-                person.owed += amount - taken
-                self._house(AccountCode.RAIL_CLEARING, event, -amount)
 
     def _house(self, code: AccountCode, event: Event, amount: int) -> None:
         self.house[code, event.currency] += amount

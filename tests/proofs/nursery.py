@@ -14,12 +14,9 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
-import server.app
-import server.serving
-from server import cli
+from server import app, cli, serving
 
-assert server.app, "it is imported so that no fork needs to"
-assert server.serving, "it is imported so that no fork needs to"
+__all__ = ["app", "cli", "serving"]  # read here, so that no fork needs to
 
 
 def main() -> None:
