@@ -33,6 +33,7 @@ FEE_BASIS_POINTS = 250
 PATIENCE_SECONDS = 20.0
 START_SECONDS = 60.0
 PAUSE_SECONDS = 0.01
+LOG_TAIL = 20_000
 OPTIONS = {
     "HATFUL_RATE_LIMITS": "off",
     "HATFUL_MONEY_LIMITS": "off",
@@ -147,6 +148,9 @@ async def nursery(folder: Path, database: str) -> AsyncIterator[Nursery]:
         assert process.stdout is not None, "it was asked for"
         assert await process.stdout.readline() == b"ready\n"
         yield servers
+    except BaseException:
+        sys.stderr.write(servers.log()[-LOG_TAIL:])  # pytest shows it with the failure
+        raise
     finally:
         if servers.server and _is_alive(servers.server):
             await servers.kill(signal.SIGTERM)
