@@ -33,6 +33,7 @@ FEE_BASIS_POINTS = 250
 PATIENCE_SECONDS = 20.0
 START_SECONDS = 60.0
 PAUSE_SECONDS = 0.01
+AGAIN_SECONDS = 0.05
 LOG_TAIL = 20_000
 OPTIONS = {
     "HATFUL_RATE_LIMITS": "off",
@@ -243,7 +244,7 @@ class Crowd:
                     return tip_id
                 assert _codes(body) == ["UNAVAILABLE"], body
             self.counts["again"] += 1
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(AGAIN_SECONDS)
 
 
 def _codes(body: dict[str, Any]) -> Sequence[str]:
