@@ -200,6 +200,7 @@ def _settle(future: asyncio.Future[Receipt], outcome: Outcome | Exception) -> No
         future.set_result(outcome)
     else:
         future.set_exception(outcome)
+        future.exception()  # seen, even if the caller has gone: else asyncio complains of it in the log
 
 
 def _accounts_of(line: Line) -> tuple[AccountName, ...]:

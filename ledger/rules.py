@@ -166,6 +166,15 @@ RULES = (
         """,
     ),
     _rule(
+        "what a journal takes back is there",
+        "Journal {0}: it takes back journal {1}, which is not there or is itself.",
+        """
+        SELECT later.id, later.reverses_id, NULL, NULL
+        FROM journals AS later LEFT JOIN journals AS earlier ON earlier.id = later.reverses_id
+        WHERE later.reverses_id IS NOT NULL AND (earlier.id IS NULL OR earlier.id = later.id)
+        """,
+    ),
+    _rule(
         "a posting belongs to a journal",
         "Posting {0}: its journal {1} is not there.",
         """

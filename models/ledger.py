@@ -1,7 +1,7 @@
 """The ledger's tables. Only the room `ledger/` reads and writes them; its README explains them.
 
-Journals, postings, entries and idempotency records are append-only: triggers refuse UPDATE and
-DELETE on both databases.
+Journals, postings, entries, idempotency records and seals are append-only: triggers refuse UPDATE
+and DELETE on both databases.
 """
 
 from datetime import datetime
@@ -185,6 +185,8 @@ class Idempotency(SQLModel, table=True):
     __tablename__ = "idempotency"
     __table_args__ = table_args(
         CheckConstraint("(journal_id IS NULL) <> (refusal IS NULL)", name="posted_or_refused"),
+        # Rows come in the order of time, so PostgreSQL needs to know of each stretch of the table only what lies in it.
+        Index("idempotency_by_time", "created_at", postgresql_using="brin"),
     )
 
     actor_id: UUID = Field(primary_key=True, sa_type=Id)
@@ -209,9 +211,10 @@ class Outbox(SQLModel, table=True):
 
 
 class Seal(SQLModel, table=True):
-    """A block of journals, closed by a hash over all that belongs to them and over the block before.
+    """A block of the books, closed by a hash over all that belongs to it and over the block before.
 
-    A block holds the journals with ids after the one before it, up to `last_journal_id`.
+    A block holds what the block before it does not, up to the moment `until`: journals and accounts by their ids,
+    refused requests by their time. `marks` has the first bytes of each one's own hash, which tell what has changed.
     """
 
     __tablename__ = "seals"
@@ -220,8 +223,10 @@ class Seal(SQLModel, table=True):
     )
 
     number: int = Field(primary_key=True, sa_type=BigInt)
+    until: datetime = Field(sa_type=Timestamp)
     last_journal_id: UUID = Field(sa_type=Id)
     journal_count: int = Field(sa_type=BigInt)
     posting_count: int = Field(sa_type=BigInt)
+    marks: bytes = Field(sa_type=LargeBinary)
     hash: bytes = Field(sa_type=LargeBinary)
     created_at: datetime = Field(sa_type=Timestamp)

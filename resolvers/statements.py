@@ -1,7 +1,7 @@
 """Statements: a wallet's lines between two moments, with the balances before and after."""
 
-from collections.abc import AsyncIterator
-from datetime import datetime
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
 from typing import Annotated, NamedTuple
 from urllib.parse import urlencode
 from uuid import UUID
@@ -17,6 +17,8 @@ from resolvers.wallets import InCurrency, WalletRow, last_entries_at
 
 PATH = "/statement.csv"
 PAGE = 500
+
+_FIRST_MOMENT = datetime(1, 1, 2, tzinfo=UTC)
 
 From = Annotated[datetime, "From when: what happened at this moment counts in."]
 To = Annotated[datetime, "Until when: what happened at this moment does not count in."]
@@ -67,7 +69,7 @@ async def statements_of(
 
 async def lines(
     ctx: Context, owner_id: UUID, currency: Currency, from_: datetime, to: datetime
-) -> AsyncIterator[StatementLine]:
+) -> AsyncGenerator[StatementLine]:
     """The lines of one wallet's statement, oldest first, read a page at a time. Raises BadInputError."""
     [span] = await _spans(ctx, [owner_id], currency, from_, to)
     after = span.after_version
@@ -98,9 +100,13 @@ def _other(transfer: TransferRow, owner_id: UUID) -> UUID | None:
 async def _spans(ctx: Context, owners: list[UUID], currency: Currency, from_: datetime, to: datetime) -> list[_Span]:
     if to < from_:
         raise BadInputError("A statement cannot end before it begins.")
-    before = await last_entries_at(ctx, owners, currency, from_ - MICROSECOND)
-    within = await last_entries_at(ctx, owners, currency, to - MICROSECOND)
+    before = await last_entries_at(ctx, owners, currency, _just_before(from_))
+    within = await last_entries_at(ctx, owners, currency, _just_before(to))
     return [_span(before.get(owner), within.get(owner)) for owner in owners]
+
+
+def _just_before(moment: datetime) -> datetime:
+    return max(moment, _FIRST_MOMENT) - MICROSECOND
 
 
 def _span(before: EntryRow | None, last: EntryRow | None) -> _Span:

@@ -95,7 +95,11 @@ async def balances_of(ctx: Context, wallets: list[WalletRow]) -> list[list[Balan
     """Each wallet's balances in all currencies that it ever had."""
     accounts = await _accounts(ctx, wallets)
     return [
-        [_balance(row, currency) for currency in Currency if (row := accounts.get((wallet.owner_id, currency)))]
+        [
+            _balance(row, currency)
+            for currency in Currency
+            if (row := accounts.get((wallet.owner_id, currency))) and _was_used(row)
+        ]
         for wallet in wallets
     ]
 
@@ -177,6 +181,11 @@ async def _source(ctx: Context, user_id: UUID, public_id: str | None) -> funding
         return sources[0] if sources else None
     key = key_of(public_id, Kind.CARD)
     return next((source for source in sources if source.id == key), None)
+
+
+def _was_used(account: BalanceRow) -> bool:
+    # The ledger opens an account before it knows whether the order for it can be posted.
+    return bool(account.version or account.held or account.pending)
 
 
 def _balance(account: BalanceRow | None, currency: Currency) -> Balance:

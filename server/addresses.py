@@ -4,6 +4,9 @@ import re
 from ipaddress import ip_address
 from urllib.parse import urlsplit, urlunsplit
 
+from starlette.datastructures import URL
+from starlette.types import Scope
+
 _PASSWORD_PARAMETER = re.compile(r"\b(password=)[^&]*", re.IGNORECASE)
 
 
@@ -33,3 +36,9 @@ def http_address(host: str, port: int) -> str:
     """The address to give to a browser on this machine."""
     reachable = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host) or (f"[{host}]" if ":" in host else host)  # noqa: S104
     return f"http://{reachable}:{port}"
+
+
+def base_url(scope: Scope) -> str:
+    """Scheme and host as whoever sent the request knows them; what a trusted proxy says of them is in the scope."""
+    url = URL(scope={**scope, "path": "/", "query_string": b""})
+    return f"{url.scheme}://{url.netloc}" if url.netloc else ""

@@ -15,6 +15,7 @@ from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
 from execution.operations import Operations
+from resolvers.statements import PATH as STATEMENT
 from schema import core_schema
 from server import page, telemetry
 from server.answers import HttpError, answer, refusal
@@ -23,8 +24,10 @@ from server.graphql import GraphQL
 from server.health import health
 from server.process import running
 from server.rate_limits import RateLimits
+from server.sealing import sealing
 from server.security import SecurityHeaders
 from server.settings import Settings
+from server.statements import Statements
 
 ENDPOINT = "/graphql"
 
@@ -35,13 +38,13 @@ def create_app(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
-        async with running(settings) as app:
+        async with running(settings) as app, sealing(app.database):
             limits = RateLimits() if settings.rate_limits else None
             endpoint = GraphQL(app, Operations(core_schema, present), page.page, limits)
             # What is alive now stays so: the collector need not look at it again.
             gc.collect()
             gc.freeze()
-            yield {"endpoint": endpoint, "database": app.database}
+            yield {"endpoint": endpoint, "statements": Statements(app, limits), "database": app.database}
 
     async def page_config(_: Request) -> Response:
         return answer(page.config(ENDPOINT, demo=settings.demo))
@@ -49,7 +52,8 @@ def create_app(settings: Settings) -> Starlette:
     return Starlette(
         routes=[
             Route("/", _home),
-            Route(ENDPOINT, _Endpoint()),
+            Route(ENDPOINT, _Endpoint("endpoint")),
+            Route(STATEMENT, _Endpoint("statements"), methods=["GET", "HEAD"]),
             Route("/health", _health),
             Route(page.PATH, _home),
             Route(f"{page.PATH}/", _home),
@@ -63,10 +67,13 @@ def create_app(settings: Settings) -> Starlette:
 
 
 class _Endpoint:
-    """Hands requests to the endpoint that the start has made; a class, so that all methods come here."""
+    """Hands requests to what the start has made under a name; a class, so that all methods come here."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await scope["state"]["endpoint"](scope, receive, send)
+        await scope["state"][self._name](scope, receive, send)
 
 
 async def _home(_: Request) -> Response:

@@ -105,11 +105,39 @@ def schema() -> None:
 
 
 @ledger.command()
-def verify(database: Database = None, demo: Demo = False) -> None:
-    """Add up the whole ledger and compare it with every balance."""
+def verify(
+    database: Database = None,
+    demo: Demo = False,
+    head: Annotated[
+        str | None, typer.Option(metavar="NUMBER:HASH", help="A head that was kept elsewhere, to compare with.")
+    ] = None,
+) -> None:
+    """Add up the whole ledger, compare it with every balance, and make every seal again."""
     from server import auditing, settings
 
-    raise typer.Exit(auditing.audit(settings.load(demo=demo or None, database=database)))
+    raise typer.Exit(auditing.audit(settings.load(demo=demo or None, database=database), head))
+
+
+@ledger.command()
+def check(database: Database = None, demo: Demo = False) -> None:
+    """Check what holds at any moment, without the seals; money may move meanwhile."""
+    from server import auditing, settings
+
+    raise typer.Exit(auditing.look(settings.load(demo=demo or None, database=database)))
+
+
+@ledger.command()
+def seal(
+    database: Database = None,
+    demo: Demo = False,
+    lag: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Leave out what is newer: 300. 0 while nobody pays.")
+    ] = None,
+) -> None:
+    """Seal what is due, and print the head, to be kept elsewhere."""
+    from server import auditing, settings
+
+    raise typer.Exit(auditing.close_books(settings.load(demo=demo or None, database=database), lag))
 
 
 def _check_migrations() -> int:

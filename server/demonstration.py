@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import select
 from sqlmodel import col
 
@@ -12,6 +11,7 @@ from models.users import User
 from resolvers.accounts import authenticate
 from resolvers.context import App
 from server.exits import NotEmptyError
+from server.progress import progress
 
 SHOWN = 3
 
@@ -62,18 +62,5 @@ async def fill(app: App, console: Console) -> None:
     """Makes the demo, and shows how far it has come."""
     import demo
 
-    if not console.is_terminal:
-        console.print("Filling the demo's database …")
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:.0f} %"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-        bar = bars.add_task("Filling the demo's database", total=None)
-
-        def progress(what: str, done: int, total: int) -> None:
-            bars.update(bar, description=what, completed=done, total=total)
-
-        await demo.fill(app, progress)
+    with progress(console, "Filling the demo's database") as advance:
+        await demo.fill(app, advance)

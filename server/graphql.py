@@ -8,6 +8,7 @@ from models.database import UnavailableError
 from resolvers.context import App
 from schema import OperationContext
 from server import requests
+from server.addresses import base_url
 from server.answers import HttpError, MediaType, answer, refusal
 from server.errors import unavailable
 from server.negotiation import negotiated, wants_page
@@ -56,7 +57,7 @@ class GraphQL:
             raise unavailable() from None
         if self._rate_limits and sign_in.viewer:
             self._rate_limits.count_token(sign_in.viewer.token_id)
-        context = OperationContext(self._app, sign_in.viewer)
+        context = OperationContext(self._app, sign_in.viewer, base_url(scope))
         try:
             result = await self._operations.run(request, context)
         except ReadOnlyError as error:

@@ -7,39 +7,68 @@ from io import StringIO
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from models.money import Currency, Money
-from resolvers.context import App, Context, TokenScope
+from resolvers.context import App, Context, Viewer
 from resolvers.errors import PublicError
 from resolvers.ids import public_id
 from resolvers.statements import StatementLine, lines
 from resolvers.transfers import KINDS
-from server.answers import HttpError, bad_request
+from server.answers import HttpError, bad_request, refusal
+from server.rate_limits import RateLimits
 from server.sign_in import sign_in_of
 
+MEDIA_TYPE = "text/csv; charset=utf-8"
 HEADINGS = ("number", "time", "kind", "amount", "balance", "currency", "with", "note", "transfer")
 LINES_AT_ONCE = 500
 # A spreadsheet takes a cell that begins with one of these for a formula.
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
-async def statement(app: App, request: Request) -> Response:
-    """The statement of the signed-in person's wallet. Raises HttpError."""
-    sign_in = await sign_in_of(app, request.scope)
-    if sign_in.viewer is None:
-        raise HttpError(401, "UNAUTHENTICATED", "Sign in first.", {"www-authenticate": "Bearer"})
-    if TokenScope.READ not in sign_in.viewer.scopes:
-        raise HttpError(403, "FORBIDDEN", "This access token may not read private data: it lacks the scope READ.")
-    currency = _currency(request.query_params.get("currency", "USD"))
-    from_, to = _moment(request, "from"), _moment(request, "to")
-    found = lines(Context(app, sign_in.viewer), sign_in.viewer.user_id, currency, from_, to)
-    try:
-        first = await anext(found, None)  # what is wrong shows now, while it can still be said
-    except PublicError as error:
-        raise bad_request(str(error)) from error
-    name = f"hatful-{currency}-{from_:%Y-%m-%d}-{to:%Y-%m-%d}.csv"
-    headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(_csv(first, found), media_type="text/csv; charset=utf-8", headers=headers)
+class Statements:
+    """Answers with the statement of the signed-in person's wallet."""
+
+    def __init__(self, app: App, rate_limits: RateLimits | None) -> None:
+        self._app = app
+        self._rate_limits = rate_limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        try:
+            response = await self._response(Request(scope))
+        except HttpError as error:
+            response = refusal(error)
+        await response(scope, receive, send)
+
+    async def _response(self, request: Request) -> Response:
+        if self._rate_limits:
+            self._rate_limits.count_address(request.scope)
+        viewer = await self._reader(request)
+        currency = _currency(request.query_params.get("currency", "USD"))
+        from_, to = _moment(request, "from"), _moment(request, "to")
+        found = lines(Context(self._app, viewer), viewer.user_id, currency, from_, to)
+        try:
+            first = await anext(found, None)  # what is wrong shows now, while it can still be said
+        except PublicError as error:
+            raise bad_request(str(error)) from error
+        name = f"hatful-{currency}-{from_:%Y-%m-%d}-{to:%Y-%m-%d}.csv"
+        headers = {"content-disposition": f'attachment; filename="{name}"'}
+        if request.method == "HEAD":
+            await found.aclose()
+            return Response(media_type=MEDIA_TYPE, headers=headers)
+        return StreamingResponse(_csv(first, found), media_type=MEDIA_TYPE, headers=headers)
+
+    async def _reader(self, request: Request) -> Viewer:
+        viewer = (await sign_in_of(self._app, request.scope)).viewer
+        if viewer is None:
+            raise HttpError(401, "UNAUTHENTICATED", "Sign in first.", {"www-authenticate": "Bearer"})
+        if self._rate_limits:
+            self._rate_limits.count_token(viewer.token_id)
+        try:
+            return Context(self._app, viewer).reader()
+        except PublicError as error:
+            raise HttpError(403, error.code, str(error)) from None
 
 
 async def _csv(first: StatementLine | None, rest: AsyncIterator[StatementLine]) -> AsyncIterator[str]:

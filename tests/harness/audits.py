@@ -52,9 +52,13 @@ async def miscounts(backdoor: Backdoor) -> list[str]:
 
 
 async def contents(backdoor: Backdoor) -> dict[str, list[tuple[Any, ...]]]:
-    """All rows of all tables."""
+    """All rows of all tables, but the accounts that were opened and never used: the ledger opens one before it knows
+    whether an order can be posted.
+    """
+    used = {"accounts": "WHERE version > 0 OR debits_pending > 0 OR credits_pending > 0"}
     return {
-        name: sorted(await backdoor.fetch(f'SELECT * FROM "{name}"'), key=repr) for name in SQLModel.metadata.tables
+        name: sorted(await backdoor.fetch(f'SELECT * FROM "{name}" {used.get(name, "")}'), key=repr)
+        for name in SQLModel.metadata.tables
     }
 
 

@@ -108,7 +108,7 @@ class Person:
 
     async def tops_up(self, amount: str, currency: Currency = Currency.USD, *, key: str | None = None) -> Moved:
         """Draws money from the sandbox card."""
-        return await wallets.top_up_wallet(self.ctx(), None, money(amount, currency), key=key or new_key())
+        return await wallets.top_up_wallet(self.ctx(), None, money(amount, currency), key=new_key() if key is None else key)
 
     async def tips(
         self,
@@ -123,7 +123,7 @@ class Person:
         """Tips a post."""
         asked = money(amount, currency)
         return await tips.tip_post(
-            self.ctx(), id_of(post), asked, note=note, visibility=visibility, key=key or new_key()
+            self.ctx(), id_of(post), asked, note=note, visibility=visibility, key=new_key() if key is None else key
         )
 
     async def sends(
@@ -138,7 +138,7 @@ class Person:
     ) -> Moved:
         """Sends money."""
         to, asked = RecipientAsked(None, other.handle), money(amount, currency)
-        return await payments.send_money(self.ctx(), to, asked, note=note, visibility=visibility, key=key or new_key())
+        return await payments.send_money(self.ctx(), to, asked, note=note, visibility=visibility, key=new_key() if key is None else key)
 
     async def balance(self, currency: Currency = Currency.USD) -> Balance:
         """Their balance in one currency."""

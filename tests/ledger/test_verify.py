@@ -228,6 +228,8 @@ EDITS = {
     "a journal has another id": Edit(alter(Journal, id=STRANGER), "its journal .* is not there"),
     "a journal has another actor": Edit(alter(Journal, actor_id=STRANGER), "not the one of its actor"),
     "a journal has another moment": Edit(alter(Journal, created_at=EPOCH), "not the one of its actor"),
+    "a journal takes back one that is not there": Edit(alter(Journal, reverses_id=STRANGER), "it takes back journal"),
+    "a journal takes back itself": Edit(alter(Journal, reverses_id=col(Journal.id)), "or is itself"),
     "an account's sums change all at once": Edit(
         alter(Account, 1, **{name: col(getattr(Account, name)) + 5 for name in SUMS}), "its credits_pending and"
     ),

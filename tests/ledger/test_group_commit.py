@@ -1,0 +1,195 @@
+"""Orders that wait together are posted together, and each has its own answer whatever happens."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from ledger import BusyError, InsufficientFundsError, Ledger, Order, Receipt, engine
+from ledger.verify import verify
+from models.database import ContentionError, Database, UnavailableError, UniqueError
+from models.ids import new_id
+from tests.harness.books import Books, payment_of, top_up_of
+from tests.harness.faults import FaultyDatabase
+
+
+@pytest.fixture
+def faulty(database: Database) -> FaultyDatabase:
+    return FaultyDatabase(database)
+
+
+@pytest.fixture
+async def books(faulty: FaultyDatabase) -> AsyncIterator[Books]:
+    """Books on a database that fails when it is told to."""
+    ledger = Ledger(faulty)
+    await ledger.start()
+    yield Books(faulty, ledger)
+    await ledger.stop()
+    assert (await verify(faulty)).problems == []
+
+
+async def outcomes(books: Books, orders: Sequence[Order]) -> list[Receipt | BaseException]:
+    return await asyncio.gather(*map(books.submit, orders), return_exceptions=True)
+
+
+async def test_what_waits_is_posted_in_one_transaction(books: Books, faulty: FaultyDatabase) -> None:
+    ada, bob = await books.people(2, 1_000)
+    before = faulty.transactions
+    await outcomes(books, [payment_of(ada, bob, 1) for _ in range(engine.MAX_BATCH)])
+    assert faulty.transactions - before == 1
+
+
+async def test_no_batch_is_larger_than_a_transaction_should_be(books: Books, faulty: FaultyDatabase) -> None:
+    ada, bob = await books.people(2, 1_000)
+    before = faulty.transactions
+    await outcomes(books, [payment_of(ada, bob, 1) for _ in range(2 * engine.MAX_BATCH + 1)])
+    assert faulty.transactions - before == 3
+    assert await books.balance(ada) == 1_000 - 2 * engine.MAX_BATCH - 1
+
+
+async def test_what_comes_first_is_posted_first(books: Books) -> None:
+    [ada], bob = await books.people(1, 100), new_id()
+    receipts = await outcomes(books, [payment_of(ada, bob, 30) for _ in range(5)])
+    assert [isinstance(receipt, Receipt) for receipt in receipts] == [True, True, True, False, False]
+
+
+async def test_each_has_its_own_answer(books: Books) -> None:
+    ada, bob = await books.people(2, 100)
+    orders = [
+        payment_of(ada, bob, units, key) for units, key in ((60, "a"), (60, "b"), (60, "a"), (61, "a"), (40, "c"))
+    ]
+    answers = await outcomes(books, orders)
+    assert [type(answer).__name__ for answer in answers] == [
+        "Receipt",
+        "InsufficientFundsError",
+        "Receipt",
+        "IdempotencyConflictError",
+        "Receipt",
+    ]
+
+
+# Contention and outages
+
+
+@pytest.mark.parametrize("error", [ContentionError, UniqueError])
+async def test_a_batch_that_loses_against_another_process_is_tried_again(
+    books: Books, faulty: FaultyDatabase, error: type[Exception]
+) -> None:
+    ada, bob = await books.people(2, 100)
+    faulty.before = [error("lost")] * 3
+    receipts = await outcomes(books, [payment_of(ada, bob, 1) for _ in range(10)])
+    assert all(isinstance(receipt, Receipt) and not receipt.replayed for receipt in receipts)
+    assert await books.balance(ada) == 90
+
+
+async def test_contention_without_end_is_told_to_each(
+    books: Books, faulty: FaultyDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "ATTEMPTS", 2)
+    ada, bob = await books.people(2, 100)
+    faulty.before = [ContentionError("lost")] * 100
+    assert {type(answer) for answer in await outcomes(books, [payment_of(ada, bob, 1) for _ in range(5)])} == {
+        ContentionError
+    }
+    faulty.before = []
+    await books.submit(payment_of(ada, bob, 1))
+
+
+async def test_an_outage_is_told_to_each_and_later_orders_go_on(books: Books, faulty: FaultyDatabase) -> None:
+    ada, bob = await books.people(2, 100)
+    orders = [payment_of(ada, bob, 1, f"key {n}") for n in range(10)]
+    faulty.before = [UnavailableError("gone")]
+    assert {type(answer) for answer in await outcomes(books, orders)} == {UnavailableError}
+    assert await books.balance(ada) == 100
+    receipts = await outcomes(books, orders)
+    assert all(isinstance(receipt, Receipt) and not receipt.replayed for receipt in receipts)
+    assert await books.balance(ada) == 90
+
+
+async def test_a_retry_finds_out_what_became_of_a_commit_that_was_never_answered(
+    books: Books, faulty: FaultyDatabase
+) -> None:
+    ada, bob = await books.people(2, 100)
+    orders = [payment_of(ada, bob, 20, f"key {n}") for n in range(6)]
+    faulty.after = [UnavailableError("gone around the commit")]
+    assert {type(answer) for answer in await outcomes(books, orders)} == {UnavailableError}
+
+    answers = await outcomes(books, orders)
+
+    assert answers[:5] == [Receipt(order.id, replayed=True) for order in orders[:5]]
+    assert isinstance(answers[5], InsufficientFundsError)
+    assert await books.balances([ada, bob]) == [0, 200]
+
+
+async def test_what_a_batch_that_was_undone_had_opened_is_opened_again(books: Books, faulty: FaultyDatabase) -> None:
+    people = [new_id() for _ in range(3)]
+    faulty.before = [UnavailableError("gone")]
+    await outcomes(books, [top_up_of(person, 10) for person in people])
+    await outcomes(books, [top_up_of(person, 10) for person in people])
+    assert await books.balances(people) == [10, 10, 10]
+
+
+# Callers that leave, a queue that is full, and the end
+
+
+async def test_an_order_is_posted_though_its_caller_has_gone(books: Books) -> None:
+    ada, bob = await books.people(2, 100)
+    order = payment_of(ada, bob, 10, "key")
+    caller = asyncio.create_task(books.submit(order))
+    await asyncio.sleep(0)
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert await books.submit(order) == Receipt(order.id, replayed=True)
+    assert await books.balance(ada) == 90
+
+
+async def test_a_refusal_that_nobody_waits_for_disturbs_nobody(books: Books) -> None:
+    ada, bob = await books.people(2, 100)
+    callers = [asyncio.create_task(books.submit(payment_of(ada, bob, 1_000))) for _ in range(10)]
+    await asyncio.sleep(0)
+    for caller in callers[::2]:
+        caller.cancel()
+    answers = await asyncio.gather(*callers, return_exceptions=True)
+    assert [type(answer).__name__ for answer in answers] == ["CancelledError", "InsufficientFundsError"] * 5
+
+
+async def test_a_full_queue_is_busy_and_nothing_of_what_it_turned_away_is_posted(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "MAX_WAITING", 3)
+    ledger = Ledger(database)
+    books = Books(database, ledger)
+    people = [new_id() for _ in range(5)]
+    callers = [asyncio.create_task(books.submit(top_up_of(person, 10))) for person in people]
+    await asyncio.sleep(0)
+    await ledger.start()
+    answers = await asyncio.gather(*callers, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [Receipt] * 3 + [BusyError] * 2
+    assert await books.balances(people) == [10, 10, 10, 0, 0]
+    await books.submit(top_up_of(people[4], 10))
+    await ledger.stop()
+
+
+async def test_stopping_answers_all_that_wait(database: Database) -> None:
+    ledger = Ledger(database)
+    await ledger.start()
+    books = Books(database, ledger)
+    people = [new_id() for _ in range(2 * engine.MAX_BATCH)]
+    callers = [asyncio.create_task(books.submit(top_up_of(person, 10))) for person in people]
+    await asyncio.sleep(0)
+    await ledger.stop()
+    assert {type(receipt) for receipt in await asyncio.gather(*callers)} == {Receipt}
+    assert await books.balances(people) == [10] * len(people)
+
+
+async def test_a_stopped_ledger_is_busy(database: Database) -> None:
+    ledger = Ledger(database)
+    await ledger.start()
+    await ledger.stop()
+    with pytest.raises(BusyError):
+        await ledger.submit(top_up_of(new_id(), 10))
+
+
+async def test_a_ledger_that_was_never_started_can_be_stopped(database: Database) -> None:
+    await Ledger(database).stop()
