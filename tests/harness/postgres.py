@@ -84,9 +84,13 @@ class FragilePostgres(Postgres):
         """Ends all of its processes with SIGKILL. What it was about to write is not written."""
         assert self._process is not None, "it has been started"
         postmaster = int((self._folder / "data" / "postmaster.pid").read_text().split()[0])
-        for process_id in (postmaster, *_children(postmaster)):
+        os.kill(postmaster, signal.SIGSTOP)  # so that it neither starts another process nor sees any end
+        ended = [*_children(postmaster), postmaster]
+        for process_id in ended:
             with suppress(ProcessLookupError):
                 os.kill(process_id, signal.SIGKILL)
+        while _alive(ended):  # a new server waits for nobody: it refuses to start beside what is left of an old one
+            time.sleep(0.005)
         self._process.wait(STOP_SECONDS)
         self._running.close()
 
@@ -151,9 +155,17 @@ def _started(
 
 
 def _children(parent: int) -> list[int]:
-    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], check=True, capture_output=True, text=True).stdout
-    pairs = [line.split() for line in listed.splitlines()]
-    return [int(process_id) for process_id, parent_id in pairs if int(parent_id) == parent]
+    return [process_id for process_id, parent_id, _ in _processes() if parent_id == parent]
+
+
+def _alive(process_ids: Sequence[int]) -> bool:
+    return any(process_id in process_ids and not state.startswith("Z") for process_id, _, state in _processes())
+
+
+def _processes() -> list[tuple[int, int, str]]:
+    command = ["ps", "-A", "-o", "pid=,ppid=,stat="]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    return [(int(process_id), int(parent_id), state) for process_id, parent_id, state in map(str.split, lines)]
 
 
 def _binaries(folder: Path, user: str | None) -> Path:
