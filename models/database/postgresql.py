@@ -135,6 +135,7 @@ def _translated() -> Iterator[None]:
         asyncpg.AdminShutdownError,
         asyncpg.CrashShutdownError,
         asyncpg.InterfaceError,
+        asyncpg.InternalClientError,  # a connection that is asked while it reads that its server has gone
     ) as error:
         raise UnavailableError(str(error)) from error
     except asyncpg.PostgresError as error:  # such as a value that its column cannot hold

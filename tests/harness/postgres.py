@@ -8,13 +8,14 @@ import asyncio
 import importlib.util
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -144,32 +145,79 @@ def _open_to_all() -> str:
     return next(path for path in candidates if Path(path).is_dir() and is_open(Path(path).resolve()))
 
 
+class FragilePostgres(Postgres):
+    """A server that can be killed, with every process of it at once, and started again on what it has left."""
+
+    def __init__(self, folder: Path, run: Callable[[], AbstractContextManager["subprocess.Popen[bytes]"]]) -> None:
+        super().__init__(folder)
+        self._run_it = run
+        self._running = ExitStack()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts the server, and waits until it answers."""
+        self._process = self._running.enter_context(self._run_it())
+        _wait(self, self._process, self._folder / "log")
+
+    def kill(self) -> None:
+        """Ends all of its processes with SIGKILL. What it was about to write is not written."""
+        assert self._process is not None, "it has been started"
+        postmaster = int((self._folder / "data" / "postmaster.pid").read_text().split()[0])
+        os.kill(postmaster, signal.SIGSTOP)  # so that it neither starts another process nor sees any end
+        ended = [*_children(postmaster), postmaster]
+        for process_id in ended:
+            with suppress(ProcessLookupError):
+                os.kill(process_id, signal.SIGKILL)
+        while _alive(ended):  # a new server waits for nobody: it refuses to start beside what is left of an old one
+            time.sleep(0.005)
+        self._process.wait(STOP_SECONDS)
+        self._running.close()
+
+    def stop(self) -> None:
+        """Stops the server."""
+        self._running.close()
+
+
 @contextmanager
 def postgres(settings: Sequence[str] = HASTE) -> Iterator[Postgres]:
     """A new server in a temporary folder. Both are gone afterwards, even if the tests are killed."""
+    with fragile_postgres(settings) as server:
+        yield server
+
+
+@contextmanager
+def fragile_postgres(settings: Sequence[str] = DURABLE) -> Iterator[FragilePostgres]:
+    """The same, of a server that may be killed."""
     user = UNPRIVILEGED if os.geteuid() == 0 else None
     folder = Path(tempfile.mkdtemp(prefix="hatful-pg-", dir=_open_to_all() if user else None))
     try:
         binaries = _binaries(folder, user) / VERSION / "bin"
         if user:
             shutil.chown(folder, user)
-        with (folder / "log").open("wb") as log, _started(binaries, folder, user, settings, log) as process:
-            server = Postgres(folder)
-            _wait(server, process, folder / "log")
-            yield server
+        with (folder / "log").open("wb") as log:
+            _initialise(binaries, folder, user, log)
+            server = FragilePostgres(folder, lambda: _started(binaries, folder, user, settings, log))
+            server.start()
+            try:
+                yield server
+            finally:
+                server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _initialise(binaries: Path, folder: Path, user: str | None, log: BinaryIO) -> None:
+    options = ["--username=postgres", "--auth=trust", "--no-locale", "--encoding=UTF8", "--no-sync"]
+    initialise = [str(binaries / "initdb"), *options, "--pgdata", str(folder / "data")]
+    subprocess.run(initialise, check=True, stdout=log, cwd=folder, user=user)
 
 
 @contextmanager
 def _started(
     binaries: Path, folder: Path, user: str | None, settings: Sequence[str], log: BinaryIO
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    data = folder / "data"
-    initialise = ["--username=postgres", "--auth=trust", "--no-locale", "--encoding=UTF8", "--no-sync"]
-    subprocess.run([binaries / "initdb", *initialise, "--pgdata", data], check=True, stdout=log, cwd=folder, user=user)
     options = [f"unix_socket_directories={folder}", "listen_addresses=", "max_connections=200", *settings]
-    program = [str(binaries / "postgres"), "-D", str(data), *(f"--{option}" for option in options)]
+    program = [str(binaries / "postgres"), "-D", str(folder / "data"), *(f"--{option}" for option in options)]
     process = subprocess.Popen(
         [sys.executable, str(GUARD), str(folder), user or "", *program],
         stdin=subprocess.PIPE,
@@ -183,6 +231,20 @@ def _started(
         assert process.stdin is not None, "it was asked for"
         process.stdin.close()
         process.wait(STOP_SECONDS)
+
+
+def _children(parent: int) -> list[int]:
+    return [process_id for process_id, parent_id, _ in _processes() if parent_id == parent]
+
+
+def _alive(process_ids: Sequence[int]) -> bool:
+    return any(process_id in process_ids and not state.startswith("Z") for process_id, _, state in _processes())
+
+
+def _processes() -> list[tuple[int, int, str]]:
+    command = ["ps", "-A", "-o", "pid=,ppid=,stat="]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    return [(int(process_id), int(parent_id), state) for process_id, parent_id, state in map(str.split, lines)]
 
 
 def _binaries(folder: Path, user: str | None) -> Path:
