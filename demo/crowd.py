@@ -14,6 +14,7 @@ REPOSTS = 300
 FEWEST_FOLLOWED, MOST_FOLLOWED = 2, 60
 FOLLOWED_BY_CAST = 32
 SHARED_TOPIC = 2.5
+NEIGHBOUR = 2.0
 BY_A_FOLLOWER = 0.6
 TYPICAL_REACTION = timedelta(hours=2)
 
@@ -68,7 +69,8 @@ def _count(random: Random, person: Person) -> int:
 
 
 def _kinship(person: Person, other: Person) -> float:
-    return SHARED_TOPIC if set(person.topics) & set(other.topics) else 1.0
+    shared = SHARED_TOPIC if set(person.topics) & set(other.topics) else 1.0
+    return shared * NEIGHBOUR if person.home is other.home else shared
 
 
 def _marks(

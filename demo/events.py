@@ -116,6 +116,11 @@ class Tip(NamedTuple):
     note: str | None
     visibility: Visibility
 
+    @property
+    def recipient(self) -> Person:
+        """Who gets it."""
+        return self.post.author
+
 
 class Payment(NamedTuple):
     """Money from one person to another."""

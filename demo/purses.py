@@ -22,7 +22,6 @@ PAYMENTS = 90
 WITH_NOTE = 0.45
 ROUND = 500
 """People top up by five dollars, or five hundred yen, at a time."""
-IN_DOLLARS = 0.7
 MOST_GENEROUS = 40.0
 TYPICAL_TIP = timedelta(hours=3)
 FIRST_PAYMENT = timedelta(days=30)
@@ -74,8 +73,8 @@ HABITS = {
     ),
 }
 
-VIEWER_KEEPS = {Currency.USD: Decimal(100), Currency.EUR: Decimal(50), Currency.JPY: Decimal(5_000)}
-"""What the demo's viewer has in the end."""
+VIEWER_KEEPS = {Currency.USD: 100_00, Currency.EUR: 50_00, Currency.JPY: 5_000}
+"""What the demo's viewer has in the end, in minor units."""
 
 
 def gifts(
@@ -87,7 +86,7 @@ def gifts(
     notes = Deck(random, smalltalk.tips)
     tips = _tips(random, people, posts, audience, notes)
     payments = _payments(random, follows, Deck(random, smalltalk.payments))
-    return sorted([*tips, *payments], key=lambda gift: gift.moment)
+    return _leaving_the_viewer_round(sorted([*tips, *payments], key=lambda gift: gift.moment))
 
 
 def top_ups(people: Sequence[Person], gifts: Iterable[Tip | Payment]) -> list[TopUp]:
@@ -96,15 +95,14 @@ def top_ups(people: Sequence[Person], gifts: Iterable[Tip | Payment]) -> list[To
     given: Counter[tuple[Person, Currency]] = Counter()
     got: Counter[tuple[Person, Currency]] = Counter()
     for gift in gifts:
-        recipient = gift.post.author if isinstance(gift, Tip) else gift.recipient
         given[gift.sender, gift.amount.currency] += gift.amount.minor_units
-        got[recipient, gift.amount.currency] += gift.amount.minor_units
+        got[gift.recipient, gift.amount.currency] += gift.amount.minor_units
     found = []
     for person in people:
         for currency in _purse(person):
             spent = given[person, currency]
             if person.handle == CAST[0]:
-                kept = Money.parse(VIEWER_KEEPS[currency], currency).minor_units - got[person, currency]
+                kept = VIEWER_KEEPS[currency] - got[person, currency]
                 amount = spent + kept
             else:
                 kept = _amount(random.choice(HABITS[currency].kept), currency).minor_units
@@ -113,6 +111,20 @@ def top_ups(people: Sequence[Person], gifts: Iterable[Tip | Payment]) -> list[To
             moment = person.joined + timedelta(seconds=random.randrange(60, 3_600))
             found.append(TopUp(moment, person, Money(amount, currency)))
     return sorted(found, key=lambda top_up: top_up.moment)
+
+
+def _leaving_the_viewer_round(gifts: list[Tip | Payment]) -> list[Tip | Payment]:
+    """The gifts but for those that would give the viewer more than they are to have in the end."""
+    got: Counter[Currency] = Counter()
+    kept = []
+    for gift in gifts:
+        currency = gift.amount.currency
+        if gift.recipient.handle == CAST[0]:
+            if got[currency] + gift.amount.minor_units >= VIEWER_KEEPS.get(currency, 0):
+                continue
+            got[currency] += gift.amount.minor_units
+        kept.append(gift)
+    return kept
 
 
 def _tips(
@@ -132,7 +144,7 @@ def _tips(
         if sender.handle == CAST[0] and public_id(Kind.POST, post.id) == EXAMPLE_POST:
             continue  # the first tip that the viewer gives it is the visitor's
         moment = after(random, post.moment, TYPICAL_TIP)
-        currency = Currency.USD if random.random() < IN_DOLLARS else sender.home
+        currency = _common_currency(sender, post.author)
         habits = HABITS[currency].tips
         [amount] = random.choices(list(habits), list(habits.values()))
         [visibility] = random.choices(list(_VISIBILITIES), list(_VISIBILITIES.values()))
@@ -145,12 +157,17 @@ def _payments(random: Random, follows: Sequence[Follow], notes: Deck[str]) -> li
     payments = []
     for _ in range(PAYMENTS):
         friends = random.choice(follows)
-        currency = friends.follower.home if friends.follower.home is friends.followed.home else Currency.USD
+        currency = _common_currency(friends.follower, friends.followed)
         amount = _amount(random.choice(HABITS[currency].payments), currency)
         moment = within(random, END - FIRST_PAYMENT, END)
         visibility = Visibility.PUBLIC if random.random() < WITH_NOTE else Visibility.PARTIES_ONLY
         payments.append(Payment(moment, friends.follower, friends.followed, amount, notes.deal(), visibility))
     return payments
+
+
+def _common_currency(giver: Person, taker: Person) -> Currency:
+    """Neighbours give in their own currency, all others in dollars."""
+    return giver.home if giver.home is taker.home else Currency.USD
 
 
 def _purse(person: Person) -> list[Currency]:
