@@ -196,7 +196,7 @@ RULES = (
         """,
     ),
     _rule(
-        "a hold is resolved by one posting between its accounts, for no more than was held",
+        "a hold is settled between its accounts for no more than was held, or given back whole",
         "Posting {0} of journal {1}: as {2} it does not fit the hold that it names.",
         """
         SELECT resolving.id, resolving.journal_id, resolving.phase, NULL
@@ -207,6 +207,7 @@ RULES = (
                 OR hold.debit_account_id <> resolving.debit_account_id
                 OR hold.credit_account_id <> resolving.credit_account_id
                 OR hold.currency <> resolving.currency OR hold.amount < resolving.amount
+                OR (resolving.phase = 'VOID' AND hold.amount <> resolving.amount)
             ELSE TRUE END
         """,
     ),
