@@ -145,10 +145,13 @@ async def _found(transaction: Transaction, names: Sequence[AccountName]) -> dict
 async def _read(transaction: Transaction, orders: Sequence[Order], ids: dict[AccountName, UUID]) -> Books:
     hold_ids = [resolution.hold_id for order in orders for resolution in order.resolutions]
     account_ids = set(ids.values())
-    if hold_ids:
-        for hold in await transaction.fetch(sql.holds, keys=hold_ids):
-            account_ids |= {hold.debit_account_id, hold.credit_account_id}
     owners = {name.owner_id for name in ids if name.code is AccountCode.WALLET}
+    if hold_ids:
+        held = await transaction.fetch(sql.holds, keys=hold_ids)
+        between = {account_id for hold in held for account_id in (hold.debit_account_id, hold.credit_account_id)}
+        account_ids |= between
+        # What a hold brings into a wallet pays what its owner owes, as all else does.
+        owners |= {row.owner_id for row in await transaction.fetch(sql.owners_of_accounts, keys=list(between))}
     accounts = await transaction.fetch(sql.locked_accounts, keys=list(account_ids), owners=list(owners))
     # After the lock. An order's actor owns an account that it touches, so nobody takes its key meanwhile; and whoever
     # resolves a hold locks its accounts.

@@ -40,6 +40,12 @@ class AccountRow(NamedTuple):
     version: int
 
 
+class OwnerRow(NamedTuple):
+    """Whose an account is."""
+
+    owner_id: UUID
+
+
 class _PostingRow(NamedTuple):
     id: UUID
     debit_account_id: UUID
@@ -83,6 +89,7 @@ class UsageRow(NamedTuple):
 _resolving = Posting.__table__.alias("resolving")  # type: ignore[attr-defined]
 _ACCOUNTS = select(*columns_of(AccountRow, Account))
 
+owners_of_accounts = Query(OwnerRow, select(col(Account.owner_id)).where(any_of(Account.id)))
 accounts_of_owners = Query(AccountRow, _ACCOUNTS.where(any_of(Account.owner_id)))
 
 # In the order of ids, so that two batches never wait for each other in a circle. NO KEY UPDATE, because foreign keys
