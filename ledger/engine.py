@@ -154,6 +154,7 @@ async def _read(transaction: Transaction, orders: Sequence[Order], ids: Mapping[
         held = await transaction.fetch(sql.holds, keys=hold_ids)
         held_ids = {account_id for hold in held for account_id in (hold.debit_account_id, hold.credit_account_id)}
         account_ids |= held_ids
+        # What a hold brings into a wallet pays what its owner owes, as all else does.
         owners |= {row.owner_id for row in await transaction.fetch(sql.owners_of_wallets, keys=list(held_ids))}
     accounts = await transaction.fetch(sql.locked_accounts, keys=list(account_ids), owners=list(owners))
     # After the lock. An order's actor owns an account that it touches, so nobody takes its key meanwhile; and whoever

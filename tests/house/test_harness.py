@@ -96,7 +96,10 @@ def test_a_database_that_was_changed_is_not_lent_again(
 
 
 def test_a_database_is_lent_empty(postgres_server: Postgres, postgres_template: str) -> None:
-    journal = "INSERT INTO journals VALUES (gen_random_uuid(), 'TIP', gen_random_uuid(), NULL, now())"
+    journal = """
+        INSERT INTO journals (id, kind, actor_id, created_at)
+        VALUES (gen_random_uuid(), 'TIP', gen_random_uuid(), now())
+    """
     with postgres_server.migrated(postgres_template) as url:
         asyncio.run(fetch(url, journal))
     with postgres_server.migrated(postgres_template) as again:

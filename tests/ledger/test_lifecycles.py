@@ -237,6 +237,16 @@ async def test_what_is_owed_is_paid_by_whatever_comes_in(books: Books, backdoor:
     assert [line.amount for line in await books.entries(ada)] == [1_000, -900, -100, 100]
 
 
+async def test_what_is_owed_is_paid_by_a_top_up_that_was_held(books: Books, backdoor: Backdoor) -> None:
+    [ada], hold_id = await books.people(1, 100), new_id()
+    await charge_back(books, ada, 400)
+    await books.submit(order(top_up.KIND, ada, top_up.hold(hold_id, ada, cents(500))))
+    await books.submit(ending(top_up.APPROVED, ada, top_up.approved(hold_id, cents(500))))
+    assert await books.balance(ada) == 200
+    assert "RECEIVABLE" not in await house(backdoor)
+    assert (await verify(books.database)).problems == []
+
+
 async def test_what_is_owed_in_one_currency_is_not_paid_in_another(books: Books, backdoor: Backdoor) -> None:
     ada = new_id()
     await charge_back(books, ada, 500)

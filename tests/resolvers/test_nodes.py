@@ -6,14 +6,16 @@ from uuid import UUID
 import pytest
 
 from models.transfers import Visibility
-from resolvers import accounts, funding, nodes, wallets
+from resolvers import accounts, funding, nodes, refunds, transfers, wallets
 from resolvers.context import TokenScope
 from resolvers.errors import BadInputError
 from resolvers.ids import Kind, public_id
 from resolvers.nodes import MAX_NODES
 from resolvers.wallets import WalletRow
 from tests.harness.backdoor import Backdoor
-from tests.harness.town import Person, Town, id_of
+from tests.harness.town import Person, Town, id_of, new_key
+
+TRANSFERS = ("payment_", "refund_", "topup_")
 
 
 class House:
@@ -41,9 +43,14 @@ async def house(town: Town) -> House:
     [card] = await funding.sources_of_user(ada.ctx(), ada.id)
     [page] = await wallets.entries_of(ada.ctx(), [WalletRow(ada.id)])
     line = page.edges[0].node
+    refund = (
+        await refunds.refund_transfer(ben.ctx(), public_id(Kind.PAYMENT, payment.id), None, key=new_key())
+    ).transfer
+    payment = (await transfers.transfers_by_id(ada.ctx(), [payment.id]))[payment.id]
     house.public = {ada.public_id: await ada.row(), id_of(post): post, public_id(Kind.TIP, tip.id): tip}
     house.private = {
         public_id(Kind.PAYMENT, payment.id): payment,
+        public_id(Kind.REFUND, given_back.transfer.id): given_back.transfer,
         public_id(Kind.TOP_UP, drawn.id): drawn,
         public_id(Kind.WALLET, ada.id): WalletRow(ada.id),
         f"{public_id(Kind.ENTRY, line.account_id)}_{line.version}": line,
@@ -74,12 +81,14 @@ async def test_what_is_private_is_not_there_for_others(house: House) -> None:
 
 async def test_the_other_party_sees_the_transfer_and_nothing_else_of_the_wallet(house: House) -> None:
     found = await nodes.nodes(house.ben.ctx(), [*house.private])
-    assert [row is not None for row in found] == [key.startswith("payment_") for key in house.private]
+    assert [row is not None for row in found] == [key.startswith(("payment_", "refund_")) for key in house.private]
 
 
 async def test_a_token_without_the_scope_read_finds_nothing_private_but_transfers(house: House) -> None:
     found = await nodes.nodes(house.ada.limited(TokenScope.PAY).ctx(), [*house.private])
-    assert [row is not None for row in found] == [key.startswith(("payment_", "topup_")) for key in house.private]
+    assert [row is not None for row in found] == [
+        key.startswith(("payment_", "refund_", "topup_")) for key in house.private
+    ]
     found = await nodes.nodes(house.ada.limited(TokenScope.READ).ctx(), [*house.private])
     assert None not in found
 
@@ -101,7 +110,7 @@ async def test_an_entry_is_found_by_its_own_version_only(house: House) -> None:
     [entry] = [key for key in house.private if key.startswith("entry_")]
     start, _, version = entry.rpartition("_")
     found = await nodes.nodes(house.ada.ctx(), [f"{start}_{n}" for n in range(1, 6)])
-    assert [None if row is None else row.version for row in found] == [1, 2, 3, None, None]
+    assert [None if row is None else row.version for row in found] == [1, 2, 3, 4, None]
     assert version == "3"
     assert await nodes.node(house.ada.ctx(), f"{start}_999999999999999999") is None
 
