@@ -52,6 +52,10 @@ async def refusal(work: Awaitable[Any]) -> UserError:
     return error
 
 
+def _or_new(key: str | None) -> str:
+    return new_key() if key is None else key
+
+
 class Person:
     """A user of the product. Each thing that they do is a request of its own."""
 
@@ -108,9 +112,7 @@ class Person:
 
     async def tops_up(self, amount: str, currency: Currency = Currency.USD, *, key: str | None = None) -> Moved:
         """Draws money from the sandbox card."""
-        return await wallets.top_up_wallet(
-            self.ctx(), None, money(amount, currency), key=new_key() if key is None else key
-        )
+        return await wallets.top_up_wallet(self.ctx(), None, money(amount, currency), key=_or_new(key))
 
     async def tips(
         self,
@@ -124,9 +126,7 @@ class Person:
     ) -> Moved:
         """Tips a post."""
         asked = money(amount, currency)
-        return await tips.tip_post(
-            self.ctx(), id_of(post), asked, note=note, visibility=visibility, key=new_key() if key is None else key
-        )
+        return await tips.tip_post(self.ctx(), id_of(post), asked, note=note, visibility=visibility, key=_or_new(key))
 
     async def sends(
         self,
@@ -140,9 +140,7 @@ class Person:
     ) -> Moved:
         """Sends money."""
         to, asked = RecipientAsked(None, other.handle), money(amount, currency)
-        return await payments.send_money(
-            self.ctx(), to, asked, note=note, visibility=visibility, key=new_key() if key is None else key
-        )
+        return await payments.send_money(self.ctx(), to, asked, note=note, visibility=visibility, key=_or_new(key))
 
     async def balance(self, currency: Currency = Currency.USD) -> Balance:
         """Their balance in one currency."""

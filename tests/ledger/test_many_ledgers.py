@@ -28,9 +28,10 @@ async def many(database_url: str) -> AsyncIterator[list[Books]]:
     yield many
     for books in many:
         await books.ledger.stop()
-    assert (await verify(databases[0])).problems == []
+    problems = (await verify(databases[0])).problems
     for database in databases:
         await database.close()
+    assert problems == []
 
 
 async def test_a_key_has_one_effect_whoever_hears_it_first(many: list[Books]) -> None:

@@ -210,6 +210,11 @@ def alter(table: Table, nth: int = 0, where: Any = None, **values: Any) -> Updat
     return update(table).where(_is_nth(table, nth, where)).values(values)
 
 
+def raised(name: str, by: int) -> dict[str, Any]:
+    """An account's sum as it was, and so much more."""
+    return {name: col(getattr(Account, name)) + by}
+
+
 def remove(table: Table, nth: int = 0, where: Any = None) -> Delete:
     """One row gone."""
     return delete(table).where(_is_nth(table, nth, where))
@@ -273,9 +278,7 @@ EDITS = {
         }.items()
     },
     **{
-        f"{name} makes a currency lean": Edit(
-            alter(Account, **{name: col(getattr(Account, name)) + 3}), f"in USD {said}"
-        )
+        f"{name} makes a currency lean": Edit(alter(Account, **raised(name, 3)), f"in USD {said}")
         for name, said in {
             "debits_posted": "posted: debits and credits differ by 3",
             "credits_posted": "posted: debits and credits differ by -3",

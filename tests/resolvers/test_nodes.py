@@ -43,9 +43,7 @@ async def house(town: Town) -> House:
     [card] = await funding.sources_of_user(ada.ctx(), ada.id)
     [page] = await wallets.entries_of(ada.ctx(), [WalletRow(ada.id)])
     line = page.edges[0].node
-    refund = (
-        await refunds.refund_transfer(ben.ctx(), public_id(Kind.PAYMENT, payment.id), None, key=new_key())
-    ).transfer
+    given_back = await refunds.refund_transfer(ben.ctx(), public_id(Kind.PAYMENT, payment.id), None, key=new_key())
     payment = (await transfers.transfers_by_id(ada.ctx(), [payment.id]))[payment.id]
     house.public = {ada.public_id: await ada.row(), id_of(post): post, public_id(Kind.TIP, tip.id): tip}
     house.private = {
