@@ -17,10 +17,10 @@ unexport VIRTUAL_ENV
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup serve test check style types imports sdl migrations format schema web lock clean
+.PHONY: help setup serve test bench-ledger check style types imports sdl migrations format schema web lock clean
 
 help:
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: .venv/ready web/dist/index.html ## Fetch and build all that the other targets need; they do so themselves
 
@@ -29,6 +29,9 @@ serve: setup ## Serve the demo on http://127.0.0.1:8000 (PORT=8001 for another p
 
 test: setup ## Run the tests (ARGS="-k tips" for some of them)
 	@$(BIN)/pytest $(ARGS)
+
+bench-ledger: setup ## Measure the ledger against one transaction for each tip, in a few minutes
+	@$(BIN)/python -m benchmarks.ledger
 
 check: style types imports sdl migrations ## Check style, types, imports, the schema's SDL and the migrations
 

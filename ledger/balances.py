@@ -1,5 +1,7 @@
 """The arithmetic of accounts: what a posting does to the running sums. No database here."""
 
+from dataclasses import dataclass
+
 from ledger.statements import AccountRow
 from models.ledger import AccountCode, Side
 
@@ -17,29 +19,29 @@ FLOORS = {AccountCode.WALLET: 0, AccountCode.RECEIVABLE: 0}
 """The least that may be available; an account without one may go as low as it likes."""
 
 
+@dataclass(slots=True)
 class Balance:
     """An account's running sums in minor units, as they change within a batch."""
 
-    __slots__ = ("account", "credits_pending", "credits_posted", "debits_pending", "debits_posted", "version")
+    account: AccountRow
+    debits_posted: int
+    credits_posted: int
+    debits_pending: int
+    credits_pending: int
+    version: int
 
-    def __init__(self, account: AccountRow) -> None:
-        self.account = account
-        self.debits_posted = account.debits_posted
-        self.credits_posted = account.credits_posted
-        self.debits_pending = account.debits_pending
-        self.credits_pending = account.credits_pending
-        self.version = account.version
+    @classmethod
+    def of(cls, account: AccountRow) -> "Balance":
+        """The sums with which a batch begins."""
+        return cls(account, *account[-5:])
 
     def copy(self) -> "Balance":
         """The same sums, to try something on."""
-        other = Balance.__new__(Balance)
-        other.account = self.account
-        other.debits_posted = self.debits_posted
-        other.credits_posted = self.credits_posted
-        other.debits_pending = self.debits_pending
-        other.credits_pending = self.credits_pending
-        other.version = self.version
-        return other
+        return Balance(self.account, *self.sums())
+
+    def sums(self) -> tuple[int, int, int, int, int]:
+        """The sums and the version, in the order of the account's columns."""
+        return self.debits_posted, self.credits_posted, self.debits_pending, self.credits_pending, self.version
 
     @property
     def posted(self) -> int:

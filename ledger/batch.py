@@ -6,7 +6,7 @@ which count only if it fits.
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from ledger.balances import Balance
@@ -27,7 +27,16 @@ from ledger.orders import (
     Write,
     refusal_from,
 )
-from ledger.statements import AccountRow, ClaimRow, HoldRow, UsageRow
+from ledger.statements import (
+    AccountRow,
+    ClaimRow,
+    EntryRow,
+    HoldRow,
+    JournalRow,
+    MessageRow,
+    PostingRow,
+    UsageRow,
+)
 from models.ids import new_id
 from models.ledger import AccountCode, Phase
 from models.money import Currency, Money
@@ -58,15 +67,15 @@ class Batch:
     """What a set of orders does to the books."""
 
     def __init__(self, books: Books, now: datetime) -> None:
-        self.journals: list[dict[str, Any]] = []
-        self.postings: list[dict[str, Any]] = []
-        self.entries: list[dict[str, Any]] = []
-        self.claims: list[dict[str, Any]] = []
-        self.messages: list[dict[str, Any]] = []
+        self.journals: list[JournalRow] = []
+        self.postings: list[PostingRow] = []
+        self.entries: list[EntryRow] = []
+        self.claims: list[ClaimRow] = []
+        self.messages: list[MessageRow] = []
         self.draws: list[Draw] = []
         self.writes: list[Write] = []
         self._ids = books.ids
-        self._balances = {account.id: Balance(account) for account in books.accounts}
+        self._balances = {account.id: Balance.of(account) for account in books.accounts}
         self._changed: set[UUID] = set()
         self._receivables = _receivables(self._balances.values())
         self._claims = {(row.actor_id, row.key): _claim(row) for row in books.claims}
@@ -129,14 +138,7 @@ class Batch:
 
     def _keep(self, order: Order, trial: "_Trial") -> None:
         self.journals.append(
-            {
-                "id": order.id,
-                "kind": order.kind,
-                "actor_id": order.actor_id,
-                "reverses_id": order.reverses_id,
-                "reference": order.reference,
-                "created_at": order.created_at,
-            }
+            JournalRow(order.id, order.kind, order.actor_id, order.reverses_id, order.reference, order.created_at)
         )
         self.postings.extend(trial.postings)
         for account_id, balance in trial.balances.items():
@@ -151,7 +153,7 @@ class Batch:
         self.draws.extend(order.draws)
         self.writes.extend(order.writes)
         self.messages.extend(
-            {"id": new_id(), "journal_id": order.id, "created_at": order.created_at, **message._asdict()}
+            MessageRow(new_id(), order.id, message.topic, message.payload, order.created_at)
             for message in order.messages
         )
 
@@ -161,29 +163,29 @@ class Batch:
             return  # a hold moves nothing yet
         after.version = before.version + 1
         self.entries.append(
-            {
-                "account_id": after.account.id,
-                "version": after.version,
-                "previous_version": before.version or None,
-                "journal_id": order.id,
-                "amount": posted_after - posted_before,
-                "balance_before": posted_before,
-                "balance_after": posted_after,
-                "created_at": self._now,
-            }
+            EntryRow(
+                account_id=after.account.id,
+                version=after.version,
+                previous_version=before.version or None,
+                journal_id=order.id,
+                amount=posted_after - posted_before,
+                balance_before=posted_before,
+                balance_after=posted_after,
+                created_at=self._now,
+            )
         )
 
     def _claim(self, order: Order, outcome: Receipt | RefusalError) -> None:
         self._claims[order.actor_id, order.key] = Claim(order.request_hash, outcome, order.created_at)
         self.claims.append(
-            {
-                "actor_id": order.actor_id,
-                "key": order.key,
-                "request_hash": order.request_hash,
-                "journal_id": outcome.journal_id if isinstance(outcome, Receipt) else None,
-                "refusal": outcome.stored() if isinstance(outcome, RefusalError) else None,
-                "created_at": order.created_at,
-            }
+            ClaimRow(
+                actor_id=order.actor_id,
+                key=order.key,
+                request_hash=order.request_hash,
+                journal_id=outcome.journal_id if isinstance(outcome, Receipt) else None,
+                refusal=outcome.stored() if isinstance(outcome, RefusalError) else None,
+                created_at=order.created_at,
+            )
         )
 
 
@@ -192,7 +194,7 @@ class _Trial:
 
     def __init__(self, balances: Mapping[UUID, Balance], order: Order) -> None:
         self.balances: dict[UUID, Balance] = {}
-        self.postings: list[dict[str, Any]] = []
+        self.postings: list[PostingRow] = []
         self._before = balances
         self._order = order
 
@@ -267,16 +269,16 @@ class _Trial:
         hold_id: UUID | None = None,
     ) -> None:
         self.postings.append(
-            {
-                "id": id or new_id(),
-                "journal_id": self._order.id,
-                "phase": phase,
-                "debit_account_id": debit.account.id,
-                "credit_account_id": credit.account.id,
-                "amount": amount,
-                "currency": debit.account.currency,
-                "pending_id": hold_id,
-            }
+            PostingRow(
+                id=id or new_id(),
+                journal_id=self._order.id,
+                phase=phase,
+                debit_account_id=debit.account.id,
+                credit_account_id=credit.account.id,
+                amount=amount,
+                currency=debit.account.currency,
+                pending_id=hold_id,
+            )
         )
 
 

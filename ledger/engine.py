@@ -2,8 +2,8 @@
 
 import asyncio
 import random
-from collections import deque
-from collections.abc import Sequence
+from collections import ChainMap, deque
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby
@@ -11,14 +11,18 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from ledger import statements as sql
-from ledger.balances import FLOORS, SIDES, Balance
+from ledger.balances import FLOORS, SIDES
 from ledger.batch import Batch, Books, Outcome, answer
 from ledger.orders import AccountName, BusyError, Draw, Line, Order, Receipt, Write
 from models.database import ContentionError, Database, RowsCommand, Transaction, UnavailableError, UniqueError
+from models.database.rows import RowSet, steps
 from models.ids import HOUSE, new_id
 from models.ledger import AccountCode
 
 MAX_BATCH = 256
+# A second batch begins while the first is written and committed, if it is large enough to be worth its own transaction.
+WORTHWHILE = 32
+IN_FLIGHT = {"postgresql": 2, "sqlite": 1}  # SQLite has one writer
 MAX_WAITING = 4096
 ATTEMPTS = 8
 STRIPES = 16
@@ -32,10 +36,12 @@ class _Waiting(NamedTuple):
 class Ledger:
     """The books. Start it before the first order, stop it after the last."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, largest_batch: int = MAX_BATCH) -> None:
         self._database = database
+        self._largest_batch = largest_batch
         self._waiting: deque[_Waiting] = deque()
-        self._arrived = asyncio.Event()
+        self._in_flight = 0
+        self._changed = asyncio.Event()
         self._account_ids: dict[AccountName, UUID] = {}
         # Each process works on its own stripe of the house's accounts, so that processes do not wait for each other.
         self._stripe = random.randrange(STRIPES)
@@ -49,7 +55,7 @@ class Ledger:
     async def stop(self) -> None:
         """Refuses new orders, answers those that wait, then returns."""
         self._stopping = True
-        self._arrived.set()
+        self._changed.set()
         if self._posting is not None:
             await self._posting
 
@@ -63,8 +69,8 @@ class Ledger:
             raise BusyError("The ledger is busy.")
         waiting = _Waiting(order, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
-        self._arrived.set()
-        return await asyncio.shield(waiting.answer)
+        self._changed.set()
+        return await waiting.answer
 
     async def recall(self, actor_id: UUID, key: str, request_hash: bytes) -> Receipt | None:
         """What the key stands for already, or None. Raises as `submit` did then, or IdempotencyConflictError."""
@@ -77,63 +83,83 @@ class Ledger:
         raise outcome
 
     async def _post_batches(self) -> None:
-        while True:
-            await self._arrived.wait()
-            while self._waiting:
-                size = min(MAX_BATCH, len(self._waiting))
-                await self._answer([self._waiting.popleft() for _ in range(size)])
-            if self._stopping:
-                return
-            self._arrived.clear()
+        async with asyncio.TaskGroup() as tasks:
+            while batch := await self._next_batch():
+                self._in_flight += 1
+                locked = asyncio.Event()
+                tasks.create_task(self._post(batch, locked))
+                await locked.wait()  # what comes first is posted first
 
-    async def _answer(self, batch: Sequence[_Waiting]) -> None:
+    async def _next_batch(self) -> list[_Waiting]:
+        """What is to be posted next, as soon as it may be; nothing if the ledger stops."""
+        while self._in_flight == IN_FLIGHT[self._database.dialect] or len(self._waiting) < self._least():
+            if self._stopping and not self._waiting:
+                return []
+            self._changed.clear()
+            await self._changed.wait()
+        return [self._waiting.popleft() for _ in range(min(self._largest_batch, len(self._waiting)))]
+
+    def _least(self) -> int:
+        return min(WORTHWHILE, self._largest_batch) if self._in_flight else 1
+
+    async def _post(self, batch: Sequence[_Waiting], locked: asyncio.Event) -> None:
+        try:
+            await self._answer(batch, locked)
+        finally:
+            locked.set()
+            self._in_flight -= 1
+            self._changed.set()
+
+    async def _answer(self, batch: Sequence[_Waiting], locked: asyncio.Event) -> None:
         outcomes: Sequence[Outcome | Exception]
         try:
-            outcomes = await self._commit_until_done([waiting.order for waiting in batch])
+            outcomes = await self._commit_until_done([waiting.order for waiting in batch], locked)
         except UnavailableError as error:  # nobody's fault; whoever tries again finds by the key what became of it
             outcomes = [error] * len(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
             if len(batch) > 1:  # one order is at fault: it must not take the others with it
                 for waiting in batch:
-                    await self._answer([waiting])
+                    await self._answer([waiting], locked)
                 return
             outcomes = [error]
         for waiting, outcome in zip(batch, outcomes, strict=True):
             _settle(waiting.answer, outcome)
 
-    async def _commit_until_done(self, orders: Sequence[Order]) -> list[Outcome]:
+    async def _commit_until_done(self, orders: Sequence[Order], locked: asyncio.Event) -> list[Outcome]:
         for attempt in range(ATTEMPTS):
             try:
-                return await self._commit(orders)
+                return await self._commit(orders, locked)
             except (ContentionError, UniqueError):  # another process was first with a lock, a key or an account
                 if attempt == ATTEMPTS - 1:
                     raise
                 await asyncio.sleep(random.uniform(0, 0.002 * 2**attempt))
         raise AssertionError("the last attempt returns or raises")
 
-    async def _commit(self, orders: Sequence[Order]) -> list[Outcome]:
+    async def _commit(self, orders: Sequence[Order], locked: asyncio.Event) -> list[Outcome]:
         orders = [_striped(order, self._stripe) for order in orders]
-        opened: dict[AccountName, UUID] = {}
         async with self._database.transaction() as transaction:
-            ids = await self._ids_of(transaction, orders, opened)
-            batch = Batch(await _read(transaction, orders, ids), datetime.now(UTC))
+            opened = await self._open(transaction, orders)
+            ids = ChainMap(opened, self._account_ids) if opened else self._account_ids
+            books = await _read(transaction, orders, ids)
+            locked.set()
+            batch = Batch(books, datetime.now(UTC))
             outcomes = [batch.add(order) for order in orders]
             await _write(transaction, batch)
         self._account_ids.update(opened)  # only now is it certain that they stand
         return outcomes
 
-    async def _ids_of(
-        self, transaction: Transaction, orders: Sequence[Order], opened: dict[AccountName, UUID]
-    ) -> dict[AccountName, UUID]:
+    async def _open(self, transaction: Transaction, orders: Sequence[Order]) -> dict[AccountName, UUID]:
+        """Finds the accounts that are not known yet, and opens those that do not exist."""
         names = {name for order in orders for line in order.lines for name in _accounts_of(line)}
-        unknown = sorted(name for name in names if name not in self._account_ids)
-        if unknown:
-            opened.update(await _found(transaction, unknown))
-            missing = [name for name in unknown if name not in opened]
-            if missing:
-                await transaction.run_many(sql.open_account, [_new_account(name) for name in missing])
-                opened.update(await _found(transaction, missing))
-        return {name: self._account_ids.get(name) or opened[name] for name in names}
+        unknown = sorted(names.difference(self._account_ids))
+        if not unknown:
+            return {}
+        opened = await _found(transaction, unknown)
+        missing = [name for name in unknown if name not in opened]
+        if missing:
+            await transaction.run_many(sql.open_account, [_new_account(name) for name in missing])
+            opened |= await _found(transaction, missing)
+        return opened
 
 
 async def _found(transaction: Transaction, names: Sequence[AccountName]) -> dict[AccountName, UUID]:
@@ -142,10 +168,11 @@ async def _found(transaction: Transaction, names: Sequence[AccountName]) -> dict
     return {_name(account): account.id for account in accounts}
 
 
-async def _read(transaction: Transaction, orders: Sequence[Order], ids: dict[AccountName, UUID]) -> Books:
+async def _read(transaction: Transaction, orders: Sequence[Order], ids: Mapping[AccountName, UUID]) -> Books:
     hold_ids = [resolution.hold_id for order in orders for resolution in order.resolutions]
-    account_ids = set(ids.values())
-    owners = {name.owner_id for name in ids if name.code is AccountCode.WALLET}
+    names = [name for order in orders for line in order.lines for name in _accounts_of(line)]
+    account_ids = {ids[name] for name in names}
+    owners = {name.owner_id for name in names if name.code is AccountCode.WALLET}
     if hold_ids:
         held = await transaction.fetch(sql.holds, keys=hold_ids)
         between = {account_id for hold in held for account_id in (hold.debit_account_id, hold.credit_account_id)}
@@ -168,30 +195,33 @@ async def _read(transaction: Transaction, orders: Sequence[Order], ids: dict[Acc
 
 
 async def _write(transaction: Transaction, batch: Batch) -> None:
-    rows: tuple[tuple[RowsCommand, list[dict[str, Any]]], ...] = (
+    sets: list[RowSet] = [
         (sql.insert_journals, batch.journals),
         (sql.insert_postings, batch.postings),
         (sql.insert_entries, batch.entries),
-        (sql.update_accounts, [_sums(balance) for balance in batch.changed()]),
+        (sql.update_accounts, [sql.SumsRow(balance.account.id, *balance.sums()) for balance in batch.changed()]),
         (sql.insert_claims, batch.claims),
-        (sql.add_usage, [_used(draw) for draw in sorted(batch.draws, key=_drawn)]),
+        (sql.add_usage, [_used(draw) for draw in batch.draws]),
         (sql.insert_messages, batch.messages),
-    )
-    for command, values in rows:
-        if values:
-            await transaction.run_many(command, values)
-    for command, writes in groupby(sorted(batch.writes, key=_place), key=lambda write: write.command):
-        await transaction.run_many(command, [write.params for write in writes])
+    ]
+    rows: dict[RowsCommand, list[tuple[Any, ...]]] = {}
+    single: list[Write] = []
+    for write in batch.writes:
+        if isinstance(write.command, RowsCommand):
+            rows.setdefault(write.command, []).append(write.command.row(write.params))
+        else:
+            single.append(write)
+    sets.extend(sorted(rows.items(), key=lambda item: item[0].number))
+    for command, params in steps((command, values) for command, values in sets if values):
+        await transaction.run(command, **params)
+    for other, writes in groupby(sorted(single, key=_place), key=lambda write: write.command):
+        await transaction.run_many(other, [write.params for write in writes])
 
 
 def _place(write: Write) -> tuple[int, str]:
     # One order for all processes: the commands as they were made, and within one the rows by what they begin with,
-    # which is their key.
+    # which is their key. Sets of rows see to that themselves.
     return write.command.number, str(next(iter(write.params.values())))
-
-
-def _drawn(draw: Draw) -> tuple[Any, ...]:
-    return draw[:4]
 
 
 def _settle(future: asyncio.Future[Receipt], outcome: Outcome | Exception) -> None:
@@ -238,22 +268,5 @@ def _new_account(name: AccountName) -> dict[str, object]:
     }
 
 
-def _sums(balance: Balance) -> dict[str, object]:
-    return {
-        "id": balance.account.id,
-        "debits_posted": balance.debits_posted,
-        "credits_posted": balance.credits_posted,
-        "debits_pending": balance.debits_pending,
-        "credits_pending": balance.credits_pending,
-        "version": balance.version,
-    }
-
-
-def _used(draw: Draw) -> dict[str, object]:
-    return {
-        "owner_id": draw.owner_id,
-        "name": draw.name,
-        "currency": draw.currency,
-        "since": draw.since,
-        "used": draw.amount,
-    }
+def _used(draw: Draw) -> sql.UsageRow:
+    return sql.UsageRow(draw.owner_id, draw.name, draw.currency, draw.since, draw.amount)

@@ -46,7 +46,7 @@ class OwnerRow(NamedTuple):
     owner_id: UUID
 
 
-class _PostingRow(NamedTuple):
+class _HeldRow(NamedTuple):
     id: UUID
     debit_account_id: UUID
     credit_account_id: UUID
@@ -86,6 +86,64 @@ class UsageRow(NamedTuple):
     used: int
 
 
+class JournalRow(NamedTuple):
+    """A journal as a batch writes it."""
+
+    id: UUID
+    kind: str
+    actor_id: UUID
+    reverses_id: UUID | None
+    reference: str | None
+    created_at: datetime
+
+
+class PostingRow(NamedTuple):
+    """A posting as a batch writes it."""
+
+    id: UUID
+    journal_id: UUID
+    phase: Phase
+    debit_account_id: UUID
+    credit_account_id: UUID
+    amount: int
+    currency: Currency
+    pending_id: UUID | None
+
+
+class EntryRow(NamedTuple):
+    """An entry as a batch writes it."""
+
+    account_id: UUID
+    version: int
+    previous_version: int | None
+    journal_id: UUID
+    amount: int
+    balance_before: int
+    balance_after: int
+    created_at: datetime
+
+
+class SumsRow(NamedTuple):
+    """What a batch changes of an account."""
+
+    id: UUID
+    debits_posted: int
+    credits_posted: int
+    debits_pending: int
+    credits_pending: int
+    version: int
+
+
+class MessageRow(NamedTuple):
+    """A message as a batch writes it."""
+
+    id: UUID
+    journal_id: UUID
+    topic: str
+    payload: str
+    created_at: datetime
+
+
 _resolving = Posting.__table__.alias("resolving")  # type: ignore[attr-defined]
 _ACCOUNTS = select(*columns_of(AccountRow, Account))
 
@@ -122,18 +180,14 @@ usage_of_owners = Query(
 holds = Query(
     HoldRow,
     select(
-        *columns_of(_PostingRow, Posting), exists().where(_resolving.c.pending_id == col(Posting.id)).label("resolved")
+        *columns_of(_HeldRow, Posting), exists().where(_resolving.c.pending_id == col(Posting.id)).label("resolved")
     ).where(any_of(Posting.id), col(Posting.phase) == Phase.PEND),
 )
 
-insert_journals = insert_rows(Journal)
-insert_postings = insert_rows(Posting)
-insert_entries = insert_rows(Entry)
-insert_claims = insert_rows(Idempotency)
-insert_messages = insert_rows(Outbox)
-update_accounts = update_rows(
-    Account,
-    key="id",
-    changes=("debits_posted", "credits_posted", "debits_pending", "credits_pending", "version"),
-)
-add_usage = add_to_rows(LimitUsage, key=("owner_id", "name", "currency", "since"), add=("used",))
+insert_journals = insert_rows(Journal, JournalRow)
+insert_postings = insert_rows(Posting, PostingRow)
+insert_entries = insert_rows(Entry, EntryRow)
+insert_claims = insert_rows(Idempotency, ClaimRow)
+insert_messages = insert_rows(Outbox, MessageRow)
+update_accounts = update_rows(Account, key="id", changes=SumsRow._fields[1:])
+add_usage = add_to_rows(LimitUsage, key=UsageRow._fields[:-1], add=UsageRow._fields[-1:])

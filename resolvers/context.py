@@ -3,15 +3,17 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from ledger import Ledger
 from models.accounts import TokenKind
 from models.database import ContentionError, Database, Transaction
+from models.database.connection import Reader
 from models.ids import new_id
 from models.money import Money
 from resolvers.errors import NotPermittedError, Refused, ScopeError, SignInRequiredError
@@ -63,6 +65,14 @@ class App:
     policy: Policy = field(default_factory=Policy)
 
 
+class Store(Reader, Protocol):
+    """Where commands read and write: the database, or one transaction that holds many of them."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction that commits with the store's own, if it is one, and else when the block ends."""
+        ...
+
+
 class Context:
     """What lives as long as one request."""
 
@@ -72,7 +82,7 @@ class Context:
         """Where the product is reached, for links: scheme and host."""
         self.policy = app.policy
         self.viewer = viewer
-        self.database: Database = app.database
+        self.database: Store = app.database
         self.session: Session | None = None
         """The session that this request has begun."""
         self.signed_out = False

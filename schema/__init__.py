@@ -1,7 +1,7 @@
 """What a client sees: types, inputs, errors and root fields. A field's body is one line."""
 
 import strawberry
-from graphql import GraphQLSchema, lexicographic_sort_schema, print_schema
+from graphql import GraphQLInputObjectType, GraphQLSchema, lexicographic_sort_schema, print_schema
 from strawberry.schema.config import StrawberryConfig
 
 from schema import enums as enums  # its import describes the enumerations
@@ -22,6 +22,9 @@ _schema = strawberry.Schema(
 )
 
 core_schema: GraphQLSchema = _schema._schema
+for _type in core_schema.type_map.values():
+    if isinstance(_type, GraphQLInputObjectType):  # Strawberry checks one-of inputs itself and does not tell GraphQL
+        _type.is_one_of = _type.extensions["strawberry-definition"].is_one_of
 core_schema.description = (
     "A social feed in which any post can be tipped, and the wallet behind it. "
     "Sign in with `Authorization: Bearer`, or by the cookie that `signIn` sets."

@@ -44,7 +44,7 @@ def _parse_big_int(value: Any) -> int:
 
 def _parse_moment(value: Any) -> datetime:
     fault = 'A DateTime is a string such as "2026-11-23T08:30:00Z".'
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not value.isprintable():  # Python overlooks a NUL at the end
         raise ValueError(fault)
     try:
         moment = datetime.fromisoformat(value)

@@ -14,7 +14,7 @@ TIP = (
     "mutation($postId: ID!, $key: String!) {"
     ' tipPost(input: {postId: $postId, amount: {amount: "2.50"}, idempotencyKey: $key}) {'
     " tip { amount { formatted } } post { tipTotal { formatted } }"
-    " wallet { balance { available { formatted } version } } userErrors { ... on UserError { message } } } }"
+    " wallet { balance { available { formatted } version } } replayed userErrors { ... on UserError { message } } } }"
 )
 FEED = "{ feed(first: 3) { nodes { text author { handle } } } }"
 

@@ -3,10 +3,9 @@
 import asyncio
 import shlex
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from alembic.util import CommandError
 from rich.console import Console
@@ -14,9 +13,10 @@ from rich.console import Console
 from models.database import DatabaseError, InvalidUrlError, open_database
 from models.database import migrate as migrations
 from models.database.opening import sqlite_path
+from resolvers.context import App
 from server import demonstration
 from server.addresses import masked
-from server.exits import NotEmptyError, OutdatedDatabaseError, UnusableDatabaseError
+from server.exits import OutdatedDatabaseError, UnusableDatabaseError
 from server.process import running
 from server.settings import SQLITE, Settings
 
@@ -27,15 +27,12 @@ def prepare(settings: Settings, console: Console) -> None:
     """Readies the database for serving: a file is brought up to date, a server is not touched."""
     url = settings.database_url
     with explained(url):
-        if settings.demo and _is_new_file(url):
-            _fill_new_file(settings, console)
-            return
         if url.startswith(SQLITE):
             migrate(settings)
         else:
             _require_current(url)
         if settings.demo:
-            asyncio.run(_fill_if_empty(settings, console))
+            asyncio.run(_with_app(settings, console, demonstration.fill_unless_filled))
 
 
 def migrate(settings: Settings) -> None:
@@ -48,12 +45,9 @@ def migrate(settings: Settings) -> None:
 
 def fill(settings: Settings, console: Console) -> None:
     """Puts the demo's people into an empty database. Raises NotEmptyError."""
+    migrate(settings)
     with explained(settings.database_url):
-        if _is_new_file(settings.database_url):
-            _fill_new_file(settings, console)
-            return
-        migrate(settings)
-        asyncio.run(_fill_empty(settings, console))
+        asyncio.run(_with_app(settings, console, demonstration.fill))
 
 
 def is_current(settings: Settings) -> bool:
@@ -108,29 +102,6 @@ def _is_new_file(url: str) -> bool:
     return url.startswith(SQLITE) and not Path(sqlite_path(url)).exists()
 
 
-def _fill_new_file(settings: Settings, console: Console) -> None:
-    """Fills a file elsewhere first, so that one that was interrupted is never taken for the demo."""
-    _make_folder(settings)
-    path = Path(sqlite_path(settings.database_url))
-    with TemporaryDirectory(prefix=f"{path.name}-", dir=path.parent) as folder:
-        filled = Path(folder) / path.name
-        aside = settings.model_copy(update={"database": f"{SQLITE}{filled}"})
-        migrations.upgrade(aside.database_url)
-        asyncio.run(_fill_empty(aside, console))
-        if not path.exists():  # else another process was quicker
-            filled.rename(path)
-
-
-async def _fill_if_empty(settings: Settings, console: Console) -> None:
+async def _with_app(settings: Settings, console: Console, work: Callable[[App, Console, str], Awaitable[None]]) -> None:
     async with running(settings) as app:
-        if not await demonstration.is_empty(app.database):
-            await demonstration.require_demo(app, masked(settings.database_url))
-            return
-    await _fill_empty(settings, console)
-
-
-async def _fill_empty(settings: Settings, console: Console) -> None:
-    async with running(settings) as app:
-        if not await demonstration.is_empty(app.database):
-            raise NotEmptyError(f"The database {masked(settings.database_url)} is not empty.")
-        await demonstration.fill(app, console)
+        await work(app, console, masked(settings.database_url))

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +75,7 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 @pytest.fixture
 def postgresql_url(postgres_server: Postgres, postgres_template: str) -> Iterator[str]:
     """A migrated PostgreSQL database of the test's own."""
-    with postgres_server.database(postgres_template) as url:
+    with postgres_server.migrated(postgres_template) as url:
         yield url
 
 
@@ -175,6 +175,18 @@ def town(app: "App") -> "Town":
 
 
 @pytest.fixture
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords are hashed as in the product, only with less work."""
+    from argon2 import PasswordHasher
+
+    from resolvers import accounts
+
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(accounts, "_hasher", hasher)
+    monkeypatch.setattr(accounts, "_NO_PASSWORD", hasher.hash("nobody's"))
+
+
+@pytest.fixture
 def server(database_url: str, tmp_path: Path) -> Iterator[Server]:
     """The real server on the test's database, with all limits on."""
     folder = tmp_path / "home"
@@ -187,6 +199,28 @@ def server(database_url: str, tmp_path: Path) -> Iterator[Server]:
 def client(server: Server) -> Iterator[Client]:
     """A visitor of the real server."""
     client = Client(server.url)
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session", params=DATABASES)
+def shared_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The real server on a database that all tests share, once on each kind. A story makes its own people there."""
+    folder = tmp_path_factory.mktemp("shared")
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            url = f"sqlite:///{folder / 'shared.db'}"
+            shutil.copy(request.getfixturevalue("sqlite_template"), folder / "shared.db")
+        else:
+            server, template = (request.getfixturevalue(f"postgres_{name}") for name in ("server", "template"))
+            url = stack.enter_context(server.database(template))
+        yield stack.enter_context(serve(folder, "--database", url))
+
+
+@pytest.fixture
+def visitor(shared_server: Server) -> Iterator[Client]:
+    """A visitor of the shared server."""
+    client = Client(shared_server.url)
     yield client
     client.close()
 

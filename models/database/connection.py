@@ -49,6 +49,10 @@ class Database(Reader, Protocol):
         """
         ...
 
+    def bulk(self) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction of very many statements, for someone who is alone with the database: it may hold others up."""
+        return self.transaction()
+
     async def close(self) -> None:
         """Finishes what is under way and lets go of all connections."""
         ...

@@ -1,6 +1,6 @@
 """PostgreSQL through asyncpg."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Any
 
@@ -15,8 +15,12 @@ from models.database.errors import (
     UnavailableError,
     UniqueError,
 )
-from models.database.rows import RowsCommand
+from models.database.rows import RowsCommand, SetsCommand
 from models.database.statements import Command, DialectName, Params, Query, Row
+
+# Each statement finds its rows by their keys, however many it is given: one plan serves for all, made once for each
+# connection. Planned for its parameters, a batch of a few hundred keys would read small tables whole.
+SETTINGS = {"plan_cache_mode": "force_generic_plan"}
 
 
 class PostgresDatabase(Database):
@@ -32,7 +36,9 @@ class PostgresDatabase(Database):
     async def open(cls, url: str, connections: int) -> "PostgresDatabase":
         """Connects to the server at `url`."""
         with _translated():
-            pool = await asyncpg.create_pool(url, min_size=1, max_size=connections, reset=_keep_session)
+            pool = await asyncpg.create_pool(
+                url, min_size=1, max_size=connections, reset=_keep_session, server_settings=SETTINGS
+            )
         return cls(pool)
 
     async def fetch(self, query: Query[Row], **params: Any) -> list[Row]:
@@ -80,21 +86,25 @@ class _Session(Transaction):
         return rows[0] if rows else None
 
     async def run(self, command: Command, **params: Any) -> int:
+        if isinstance(command, SetsCommand):
+            return await self._execute(command.set_sql, command.arrays(params))
         compiled = command.compiled("postgresql")
-        self._database.statements += 1
-        with _translated():
-            status: str = await self._connection.execute(compiled.sql, *compiled.bind(params))
-        return int(status.rpartition(" ")[2])  # the tag is like "UPDATE 3" or "INSERT 0 1"
+        return await self._execute(compiled.sql, compiled.bind(params))
 
     async def run_many(self, command: Command, rows: Iterable[Params]) -> None:
-        self._database.statements += 1
         if isinstance(command, RowsCommand):
-            with _translated():
-                await self._connection.execute(command.set_sql, *command.arrays(rows))
+            await self._execute(command.set_sql(1), [command.whole([command.row(params) for params in rows])])
             return
+        self._database.statements += 1
         compiled = command.compiled("postgresql")
         with _translated():
             await self._connection.executemany(compiled.sql, [compiled.bind(params) for params in rows])
+
+    async def _execute(self, sql: str, values: Sequence[Any]) -> int:
+        self._database.statements += 1
+        with _translated():
+            status: str = await self._connection.execute(sql, *values)
+        return int(status.rpartition(" ")[2])  # the tag is like "UPDATE 3" or "INSERT 0 1"
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         return _same(self)

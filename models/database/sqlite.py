@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from models.database.connection import Database, Transaction
 from models.database.errors import ConstraintError, DatabaseError, InvalidUrlError, UnavailableError, UniqueError
-from models.database.rows import RowsCommand
+from models.database.rows import RowsCommand, SetsCommand
 from models.database.statements import Command, DialectName, Params, Query, Row
 
 READERS = 4
@@ -68,11 +68,31 @@ class SqliteDatabase(Database):
         async with self._writing:
             try:
                 await self._write(_begin)
-                yield _WriterTransaction(self)
+                yield _WriterTransaction(self, self._write)
                 await self._write(_commit)
             finally:
                 # Shielded, because a cancelled request must not leave its transaction open for the next one.
                 await asyncio.shield(self._write(_rollback))
+
+    def bulk(self) -> AbstractAsyncContextManager[Transaction]:
+        return self._bulk()
+
+    @asynccontextmanager
+    async def _bulk(self) -> AsyncIterator[Transaction]:
+        """Runs in the event loop's own thread: to change threads twice costs several times what most statements do."""
+        async with self._writing:
+            connection = connect(self._path)
+
+            async def here(work: Callable[[sqlite3.Connection], Result]) -> Result:
+                with _translated():
+                    return work(connection)
+
+            try:
+                await here(_begin)
+                yield _WriterTransaction(self, here)
+                await here(_commit)
+            finally:
+                connection.close()  # which undoes what is not committed
 
     async def close(self) -> None:
         async with self._writing:
@@ -99,15 +119,24 @@ class SqliteDatabase(Database):
         return connection
 
 
-class _WriterTransaction(Transaction):
-    """The one transaction that is open on the writer's connection."""
+class _Write(Protocol):
+    """What runs work on the connection of a transaction, wherever that is."""
 
-    def __init__(self, database: SqliteDatabase) -> None:
+    async def __call__(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """The work's result."""
+        ...
+
+
+class _WriterTransaction(Transaction):
+    """The one transaction that is open for writing."""
+
+    def __init__(self, database: SqliteDatabase, write: _Write) -> None:
         self._database = database
+        self._write = write
 
     async def fetch(self, query: Query[Row], **params: Any) -> list[Row]:
         self._database.statements += 1
-        return await self._database._write(lambda connection: _fetch(connection, query, params))
+        return await self._write(lambda connection: _fetch(connection, query, params))
 
     async def first(self, query: Query[Row], **params: Any) -> Row | None:
         rows = await self.fetch(query, **params)
@@ -115,16 +144,20 @@ class _WriterTransaction(Transaction):
 
     async def run(self, command: Command, **params: Any) -> int:
         self._database.statements += 1
+        if isinstance(command, SetsCommand):
+            return await self._write(lambda connection: _run_sets(connection, command, params))
         compiled = command.compiled("sqlite")
         values = compiled.bind(params)
-        return await self._database._write(lambda connection: connection.execute(compiled.sql, values).rowcount)
+        return await self._write(lambda connection: connection.execute(compiled.sql, values).rowcount)
 
     async def run_many(self, command: Command, rows: Iterable[Params]) -> None:
         self._database.statements += 1
         compiled = command.compiled("sqlite")
-        each = command.each(rows) if isinstance(command, RowsCommand) else rows
-        values = [compiled.bind(params) for params in each]
-        await self._database._write(lambda connection: _run_many(connection, compiled.sql, values))
+        if isinstance(command, RowsCommand):
+            values = command.each([command.row(params) for params in rows])
+        else:
+            values = [compiled.bind(params) for params in rows]
+        await self._write(lambda connection: _run_many(connection, compiled.sql, values))
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         return self._same()
@@ -144,6 +177,13 @@ def _fetch(connection: sqlite3.Connection, query: Query[Row], params: Params) ->
 
 def _run_many(connection: sqlite3.Connection, sql: str, rows: list[list[Any]]) -> None:
     connection.executemany(sql, rows)
+
+
+def _run_sets(connection: sqlite3.Connection, command: SetsCommand, params: Params) -> int:
+    return sum(
+        connection.executemany(part.compiled("sqlite").sql, part.each(params[part.table])).rowcount
+        for part in command.commands
+    )
 
 
 def _begin(connection: sqlite3.Connection) -> None:

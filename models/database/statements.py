@@ -101,14 +101,17 @@ class _Slot:
 
 
 def _binder(slots: list[_Slot]) -> Callable[[Params], list[Any]]:
-    plan = [(slot.name, slot.required, slot.constant, slot.process) for slot in slots]
+    once = list({slot.name: slot for slot in slots}.values())  # a parameter may stand in several places
+    plan = [(slot.name, slot.required, slot.constant, slot.process) for slot in once]
+    names = [slot.name for slot in once]
+    places = [names.index(slot.name) for slot in slots]
 
     def bind(params: Params) -> list[Any]:
         values = []
         for name, required, constant, process in plan:
             value = params[name] if required else params.get(name, constant)
             values.append(value if process is None else process(value))
-        return values
+        return [values[place] for place in places]
 
     return bind
 

@@ -1,11 +1,14 @@
 """The harness itself: what it promises to the other tests."""
 
+import asyncio
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+import asyncpg
 import pytest
 
 from models.database import UnavailableError, migrate
@@ -70,6 +73,48 @@ def test_databases_are_copies_that_are_gone_afterwards(postgres_server: Postgres
         assert migrate.is_current(other)
     with pytest.raises(UnavailableError):
         migrate.is_current(one)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ALTER TABLE likes ADD COLUMN more text",
+        "ALTER TABLE likes DISABLE TRIGGER USER; ALTER TABLE journals DISABLE TRIGGER USER",
+        "ALTER TABLE postings DROP CONSTRAINT amount_positive",
+        "UPDATE alembic_version SET version_num = 'another'",
+        "DROP TABLE likes",
+    ],
+)
+def test_a_database_that_was_changed_is_not_lent_again(
+    postgres_server: Postgres, postgres_template: str, change: str
+) -> None:
+    with postgres_server.migrated(postgres_template) as url:
+        asyncio.run(fetch(url, change))
+    with postgres_server.migrated(postgres_template) as other:
+        assert other != url
+        assert migrate.differences(other) == []
+
+
+def test_a_database_is_lent_empty(postgres_server: Postgres, postgres_template: str) -> None:
+    journal = "INSERT INTO journals VALUES (gen_random_uuid(), 'TIP', gen_random_uuid(), NULL, now())"
+    with postgres_server.migrated(postgres_template) as url:
+        asyncio.run(fetch(url, journal))
+    with postgres_server.migrated(postgres_template) as again:
+        assert again == url
+        assert asyncio.run(fetch(again, "SELECT * FROM journals")) == []
+        with pytest.raises(asyncpg.RestrictViolationError):
+            asyncio.run(fetch(again, f"{journal}; DELETE FROM journals"))
+
+
+async def fetch(url: str, sql: str) -> list[tuple[Any, ...]]:
+    connection = await asyncpg.connect(url)
+    try:
+        if ";" in sql:
+            await connection.execute(sql)
+            return []
+        return [tuple(record) for record in await connection.fetch(sql)]
+    finally:
+        await connection.close()
 
 
 STARTS_AND_DIES = """

@@ -65,7 +65,7 @@ def batch(
 
 def written(rows: Iterable[Any], *names: str) -> list[Any]:
     """These columns of the rows that a batch writes."""
-    found = [tuple(row[name] for name in names) for row in rows]
+    found = [tuple(getattr(row, name) for name in names) for row in rows]
     return [values[0] for values in found] if len(names) == 1 else found
 
 

@@ -10,6 +10,7 @@ from ledger import IdempotencyConflictError, InsufficientFundsError, Ledger, Rec
 from ledger.verify import verify
 from models.database import open_database
 from models.ids import new_id
+from models.money import Currency
 from tests.harness.books import Books, payment_of, tip_of, top_up_of
 
 PROCESSES = 3
@@ -105,3 +106,21 @@ async def test_cross_payments_neither_lock_each_other_out_nor_make_or_lose_money
     assert watching.cancelled()
     assert sum(posted) > 0
     assert sum(await many[0].balances(people)) == 8 * 500
+
+
+async def test_one_key_for_two_currencies_at_once_is_a_conflict(many: list[Books]) -> None:
+    # The one case in which two batches with the same key lock no account in common.
+    for _ in range(10):
+        ada = new_id()
+        currencies = (Currency.USD, Currency.EUR)
+        for currency in currencies:
+            await many[0].submit(top_up_of(ada, 10, currency=currency))
+        answers = await asyncio.gather(
+            *(
+                books.submit(top_up_of(ada, 5, "key", currency))
+                for books, currency in zip(many, currencies, strict=False)
+            ),
+            return_exceptions=True,
+        )
+        assert sorted(type(answer).__name__ for answer in answers) == ["IdempotencyConflictError", "Receipt"]
+        assert sum([await many[0].balance(ada, currency) for currency in currencies]) == 25

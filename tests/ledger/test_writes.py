@@ -14,7 +14,7 @@ from models.database import Command, ConstraintError, Database, DatabaseError, Q
 from models.ids import new_id
 from models.posts import PostCounters
 from tests.harness.backdoor import Backdoor
-from tests.harness.books import Books, contents, payment_of
+from tests.harness.books import Books, contents, payment_of, top_up_of
 
 
 class Counters(NamedTuple):
@@ -101,6 +101,14 @@ async def test_one_that_fails_alone_leaves_nothing(books: Books, backdoor: Backd
     with pytest.raises(ConstraintError):
         await books.submit(payment_of(ada, bob, 1, writes=(putting(new_id(), -1),)))
     assert await contents(backdoor) == before
+
+
+async def test_a_wallet_that_was_opened_in_vain_is_opened_again(books: Books) -> None:
+    ada = new_id()
+    with pytest.raises(ConstraintError):
+        await books.submit(top_up_of(ada, 5, writes=(putting(new_id(), -1),)))
+    await books.submit(top_up_of(ada, 5))
+    assert await books.balance(ada) == 5
 
 
 async def test_of_many_orders_on_one_row_add_up(books: Books) -> None:

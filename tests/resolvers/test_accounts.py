@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import pytest
-from argon2 import PasswordHasher, extract_parameters
+from argon2 import extract_parameters
 
 from models.accounts import TokenKind
 from models.database.opening import sqlite_path
@@ -53,15 +53,8 @@ async def listed(person: Person) -> list[str]:
     return [token.name for token in tokens]
 
 
+pytestmark = pytest.mark.usefixtures("quick_passwords")
 HASHER, NO_PASSWORD = accounts._hasher, accounts._NO_PASSWORD
-
-
-@pytest.fixture(autouse=True)
-def _quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hashes as the product does, only with less work."""
-    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(accounts, "_hasher", hasher)
-    monkeypatch.setattr(accounts, "_NO_PASSWORD", hasher.hash("nobody's"))
 
 
 Travel = Callable[[timedelta], None]

@@ -1,55 +1,56 @@
-import asyncio
+import io
 import re
 import sqlite3
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from demo import Progress, State
 from models.database import migrate
-from models.users import User
-from resolvers import accounts
-from resolvers.context import App, Context
-from server import demonstration, preparation
+from resolvers.context import App
+from server import preparation
+from server.addresses import masked
 from server.exits import NotEmptyError, OutdatedDatabaseError, UnusableDatabaseError
-from server.process import running
 from server.settings import Settings, load
 from tests.harness.postgres import Postgres
 
 pytestmark = pytest.mark.usefixtures("nothing_set")
 
 SILENT = Console(quiet=True)
-PASSWORD = "correct horse battery"
+
+
+class Demo:
+    """Stands in for the demo, which takes a while to fill."""
+
+    def __init__(self) -> None:
+        self.found = State.EMPTY
+        self.fills = 0
+
+    async def state(self, app: App) -> State:
+        return self.found
+
+    async def is_filled(self, app: App) -> bool:
+        return self.found is State.FILLED
+
+    async def fill(self, app: App, progress: Progress) -> None:
+        self.fills += 1
+        progress("People", 1, 1)
+        self.found = State.FILLED
 
 
 @pytest.fixture
-def demo(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A demo of one person, whose token is `demo`. The list tells where it has been filled in."""
-    filled: list[str] = []
-
-    async def fill(app: App, _: Console) -> None:
-        session = await accounts.sign_up(Context(app, None), "ada", None, PASSWORD)
-        known.append(demonstration.Account("ada", session.secret))
-        filled.append("here")
-
-    known: list[demonstration.Account] = []
-    monkeypatch.setattr(demonstration, "fill", fill)
-    monkeypatch.setattr(demonstration, "accounts", lambda: known)
-    return filled
+def demo(monkeypatch: pytest.MonkeyPatch) -> Demo:
+    demo = Demo()
+    for name in ("state", "is_filled", "fill"):
+        monkeypatch.setattr(f"demo.{name}", getattr(demo, name))
+    return demo
 
 
 @pytest.fixture
 def unmigrated_server(postgres_server: Postgres) -> Iterator[str]:
     with postgres_server.database() as url:
         yield url
-
-
-def people(settings: Settings) -> list[tuple[str]]:
-    connection = sqlite3.connect(settings.database_url.removeprefix("sqlite:///"))
-    rows: list[tuple[str]] = connection.execute(f"SELECT handle FROM {User.__tablename__}").fetchall()
-    connection.close()
-    return rows
 
 
 def settings_for(url: str | None, demo: bool = False) -> Settings:
@@ -92,54 +93,45 @@ def test_does_not_wait_for_ever_for_a_server(monkeypatch: pytest.MonkeyPatch, un
         preparation.prepare(settings_for(unmigrated_server), SILENT)
 
 
-def test_fills_an_empty_demo_once(demo: list[str]) -> None:
-    settings = settings_for(None, demo=True)
-    preparation.prepare(settings, SILENT)
-    preparation.prepare(settings, SILENT)
-    assert (people(settings), len(demo)) == ([("ada",)], 1)
-    assert [path.name for path in settings.default_file.parent.iterdir()] == ["demo.db"]
+@pytest.mark.parametrize("found", [State.EMPTY, State.PARTIAL])
+def test_fills_the_demo_once(demo: Demo, found: State) -> None:
+    demo.found = found
+    preparation.prepare(settings_for(None, demo=True), SILENT)
+    preparation.prepare(settings_for(None, demo=True), SILENT)
+    assert demo.fills == 1
 
 
-def test_fills_a_database_that_is_there_but_empty(demo: list[str], database_url: str) -> None:
-    preparation.prepare(settings_for(database_url, demo=True), SILENT)
-    preparation.prepare(settings_for(database_url, demo=True), SILENT)
-    assert len(demo) == 1
+def test_fills_no_demo_that_nobody_asked_for(demo: Demo) -> None:
+    preparation.prepare(settings_for(None), SILENT)
+    assert demo.fills == 0
 
 
-def test_a_demo_that_was_interrupted_is_begun_anew(demo: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = settings_for(None, demo=True)
-    whole = demonstration.fill
-
-    async def interrupted(app: App, console: Console) -> None:
-        await whole(app, console)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(demonstration, "fill", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        preparation.prepare(settings, SILENT)
-    assert list(settings.default_file.parent.iterdir()) == []
+def test_leaves_other_people_s_data_alone(demo: Demo, database_url: str) -> None:
+    settings = settings_for(database_url, demo=True)
+    demo.found = State.OTHER
+    for work in (preparation.prepare, preparation.fill):
+        with pytest.raises(NotEmptyError, match=re.escape(f"{masked(database_url)} is not")):
+            work(settings, SILENT)
+    assert demo.fills == 0
 
 
-def sign_up_somebody(settings: Settings) -> None:
-    async def sign_up() -> None:
-        async with running(settings) as app:
-            await accounts.sign_up(Context(app, None), "grace", None, PASSWORD)
-
-    asyncio.run(sign_up())
-
-
-def test_leaves_other_people_s_data_alone(demo: list[str], database_url: str) -> None:
-    sign_up_somebody(settings_for(database_url))
-    demonstration.accounts().append(demonstration.Account("ada", "demo"))
-    with pytest.raises(NotEmptyError, match="holds other data than the demo's"):
-        preparation.prepare(settings_for(database_url, demo=True), SILENT)
-    with pytest.raises(NotEmptyError, match="is not empty"):
-        preparation.fill(settings_for(database_url, demo=True), SILENT)
-    assert demo == []
-
-
-def test_fills_a_new_file_on_demand(demo: list[str]) -> None:
+def test_fills_a_new_file_on_demand_and_a_full_one_never(demo: Demo) -> None:
     settings = settings_for("sqlite:///new.db", demo=True)
     preparation.fill(settings, SILENT)
-    assert people(settings) == [("ada",)]
-    assert sorted(path.name for path in Path().iterdir()) == ["new.db"]
+    assert demo.fills == 1
+    with pytest.raises(NotEmptyError):
+        preparation.fill(settings, SILENT)
+
+
+def test_shows_how_far_the_filling_is_on_a_screen_and_one_line_elsewhere(demo: Demo) -> None:
+    screen, file = (Console(file=io.StringIO(), force_terminal=terminal, width=100) for terminal in (True, False))
+    for console in (screen, file):
+        demo.found = State.EMPTY
+        preparation.prepare(settings_for(None, demo=True), console)
+    assert "Filling the demo's database: People" in said(screen)
+    assert said(file) == "Filling the demo's database …\n"
+
+
+def said(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()

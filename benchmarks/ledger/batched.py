@@ -1,0 +1,45 @@
+"""Our side: many clients of one ledger, each waiting for its answer before it tips again."""
+
+import asyncio
+import gc
+import time
+from collections.abc import Iterator
+
+from benchmarks.ledger import town
+from benchmarks.ledger.runs import Run
+from benchmarks.ledger.town import Asked, Shape
+from ledger import Ledger
+from ledger.engine import MAX_BATCH
+from models.database import open_database
+
+
+async def run(url: str, shape: Shape, clients: int, seconds: float, *, largest_batch: int = MAX_BATCH) -> Run:
+    """Tips for that long."""
+    database = await open_database(url)
+    try:
+        before = await town.count(database)
+        ledger = Ledger(database, largest_batch=largest_batch)
+        await ledger.start()
+        asked = town.tips(shape)
+        gc.freeze()  # as the server does once it has started
+        begun = time.perf_counter()
+        by_client = await asyncio.gather(*(_client(ledger, asked, begun + seconds) for _ in range(clients)))
+        took = time.perf_counter() - begun
+        await ledger.stop()
+        gc.unfreeze()
+        after = await town.count(database)
+    finally:
+        await database.close()
+    latencies = [latency for client in by_client for latency in client]
+    return Run.of(clients, took, len(latencies), latencies, {name: after[name] - before[name] for name in after})
+
+
+async def _client(ledger: Ledger, tips: Iterator[Asked], until: float) -> list[float]:
+    latencies = []
+    began = time.perf_counter()
+    while began < until:
+        await ledger.submit(town.order(next(tips)))
+        ended = time.perf_counter()
+        latencies.append(ended - began)
+        began = ended
+    return latencies

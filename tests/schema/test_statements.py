@@ -1,0 +1,229 @@
+"""How many SQL statements a page costs: as many as another that is ten times as long."""
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import pytest
+from graphql import FieldNode, parse
+
+from models.database import Database, Query, Transaction
+from models.database.statements import Row
+from resolvers import accounts, funding, wallets
+from resolvers.context import App, TokenScope
+from resolvers.ids import Kind, public_id
+from resolvers.posts import PostRow
+from resolvers.wallets import WalletRow
+from schema import core_schema
+from tests.conftest import Counted
+from tests.harness.town import Person, Town, id_of
+from tests.schema.selections import everything
+
+SHORT, LONG, MEDIUM = 5, 50, 15
+
+PERSON = "id handle displayName bio avatarUrl createdAt followerCount followingCount postCount"
+COLUMNS = "id text createdAt editedAt likeCount replyCount repostCount"
+POST = f"""
+{COLUMNS}
+author {{ {PERSON} viewerIsFollowing viewerHasBlocked viewerCanTip }}
+replyTo {{ {COLUMNS} }}
+quoteOf {{ {COLUMNS} }}
+replies {{ nodes {{ {COLUMNS} }} pageInfo {{ hasNextPage endCursor }} }}
+tips {{ nodes {{
+    id amount {{ amount }} note createdAt sender {{ {PERSON} }} recipient {{ {PERSON} }} post {{ {COLUMNS} }}
+}} pageInfo {{ hasNextPage endCursor }} }}
+tipCount tipTotal {{ formatted }} viewerTipTotal {{ formatted }} viewerHasLiked viewerHasReposted
+"""
+"""Every field of a post, each edge on one path only: the count is then the same however the answers arrive."""
+
+PAGES = {
+    "posts": f'query ($n: Int) {{ user(handle: "star") {{ posts(first: $n) {{ nodes {{ {POST} }} }} }} }}',
+    "posts from the end": f'query ($n: Int) {{ user(handle: "star") {{ posts(last: $n) {{ nodes {{ {POST} }} }} }} }}',
+    "latest": f"query ($n: Int) {{ feed(first: $n) {{ nodes {{ {POST} }} }} }}",
+    "following": f"query ($n: Int) {{ feed(kind: FOLLOWING, first: $n) {{ nodes {{ {POST} }} }} }}",
+    "replies": f"query ($n: Int, $root: ID!) {{ post(id: $root) {{ replies(first: $n) {{ nodes {{ {POST} }} }} }} }}",
+    "followers": f"""query ($n: Int) {{ user(handle: "star") {{ followers(first: $n) {{
+        nodes {{ {PERSON} viewerIsFollowing viewerHasBlocked viewerCanTip posts(first: 2) {{ nodes {{ {COLUMNS} }} }} }}
+    }} }} }}""",
+    "entries": f"""query ($n: Int) {{ viewer {{ wallet {{ entries(first: $n) {{ nodes {{
+        id version amount {{ amount }} balanceAfter {{ amount }} createdAt
+        transfer {{ id sender {{ {PERSON} }} recipient {{ {PERSON} }} ... on Tip {{ post {{ {COLUMNS} }} }} }}
+    }} }} }} }} }}""",
+    "nodes": "query ($few: [ID!]!) { nodes(ids: $few) " + everything("Node", 0) + " }",
+}
+STATEMENTS = {
+    "posts": 18,
+    "posts from the end": 18,
+    "latest": 16,
+    "following": 16,
+    "replies": 18,
+    "followers": 7,
+    "entries": 7,
+    "nodes": 18,
+}
+
+WHOLE = {
+    "posts": 'query ($n: Int) { user(handle: "star") { posts(first: $n) { nodes ' + everything("Post", 2) + " } } }",
+    "latest": "query ($n: Int) { feed(first: $n) { nodes " + everything("Post", 2) + " } }",
+    "followers": 'query ($n: Int) { user(handle: "star") { followers(first: $n) { nodes '
+    + everything("User", 1)
+    + " } } }",
+    "entries": "query ($n: Int) { viewer { wallet { entries(first: $n) { nodes "
+    + everything("LedgerEntry", 2)
+    + " } } } }",
+    "nodes": "query ($few: [ID!]!) { nodes(ids: $few) " + everything("Node", 1) + " }",
+}
+"""All that can be asked of these pages, two levels deep: a new field is in them without being asked."""
+WHOLE_STATEMENTS = {"posts": 44, "latest": 42, "followers": 19, "entries": 15, "nodes": 45}
+
+
+class Scene(NamedTuple):
+    """A feed in which every post has replies, tips and likes, replies to something and quotes something."""
+
+    viewer: Person
+    root: PostRow
+    ids: list[list[str]]
+    """By kind, what the viewer can find by its id."""
+
+    def variables(self, length: int) -> dict[str, Any]:
+        per_kind = length // SHORT
+        return {"n": length, "root": id_of(self.root), "few": [key for ids in self.ids for key in ids[:per_kind]]}
+
+
+@pytest.fixture
+async def scene(town: Town) -> Scene:
+    viewer, star, poet, fan = await town.people("viewer", "star", "poet", "fan", dollars="1000")
+    crowd = await town.people(*(f"crowd{n}" for n in range(LONG)))
+    for person in (viewer, *crowd):
+        await person.follows(star)
+        await star.follows(person)
+    root = await poet.post("root")
+    posts = []
+    for n in range(LONG):
+        base = await poet.post(f"base {n}", quote_of=root)
+        await crowd[n].post("something")
+        post = await star.post(f"star {n}", reply_to=base, quote_of=base)
+        top = await star.post(f"top {n}", quote_of=base)
+        reply = await fan.post(f"reply {n}", reply_to=root, quote_of=base)
+        for one in (post, top, reply):
+            for person in (viewer, fan):
+                await person.post("re", reply_to=one)
+            await viewer.likes(one)
+            await fan.reposts(one)
+        await asyncio.gather(fan.tips(post), poet.tips(reply), *(viewer.tips(one) for one in (post, top)))
+        posts.append(post)
+    return Scene(viewer, root, await _ids(viewer, star, posts))
+
+
+async def _ids(viewer: Person, star: Person, posts: list[PostRow]) -> list[list[str]]:
+    ten = range(LONG // SHORT)
+    moved = [(await viewer.tips(posts[n]), await viewer.sends(star), await viewer.tops_up("1")) for n in ten]
+    token = await accounts.create_access_token(viewer.ctx(), "An app", [TokenScope.READ], None, None)
+    [card] = await funding.sources_of_user(viewer.ctx(), viewer.id)
+    [page] = await wallets.entries_of(viewer.ctx(), [WalletRow(viewer.id)], first=len(ten))
+    lines = [edge.node for edge in page.edges]
+    return [
+        [star.public_id] * len(ten),
+        [id_of(posts[n]) for n in ten],
+        [public_id(Kind.TIP, tip.transfer.id) for tip, _, _ in moved],
+        [public_id(Kind.PAYMENT, sent.transfer.id) for _, sent, _ in moved],
+        [public_id(Kind.TOP_UP, drawn.transfer.id) for _, _, drawn in moved],
+        [f"{public_id(Kind.ENTRY, line.account_id)}_{line.version}" for line in lines],
+        [public_id(Kind.WALLET, viewer.id)] * len(ten),
+        [public_id(Kind.TOKEN, token.token.id)] * len(ten),
+        [public_id(Kind.CARD, card.id)] * len(ten),
+    ]
+
+
+def length_of(data: Any) -> int:
+    """How long the page at the bottom of an answer is."""
+    while isinstance(data, dict):
+        [data] = data.values()
+    assert isinstance(data, list)
+    return len(data)
+
+
+class InStep(Database):
+    """A database whose answers arrive together, when nobody has anything left to do but wait for them.
+
+    An edge that is asked for on several paths is then gathered in the same way each time, so that its reads can be
+    counted.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._reading = 0
+        self._arrival: asyncio.Task[None] | None = None
+        self.dialect = database.dialect
+
+    @property
+    def statements(self) -> int:  # type: ignore[override]
+        return self._database.statements
+
+    async def fetch(self, query: Query[Row], **params: Any) -> list[Row]:
+        self._reading += 1
+        rows = await self._database.fetch(query, **params)
+        self._reading -= 1
+        if self._arrival is None:
+            self._arrival = asyncio.create_task(self._quiet())
+        await self._arrival
+        return rows
+
+    async def first(self, query: Query[Row], **params: Any) -> Row | None:
+        rows = await self.fetch(query, **params)
+        return rows[0] if rows else None
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        return self._database.transaction()
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    async def _quiet(self) -> None:
+        still = 0
+        while still < 50:  # turns of the event loop in which nothing was being read
+            await asyncio.sleep(0.001 if self._reading else 0)
+            still = 0 if self._reading else still + 1
+        self._arrival = None
+
+
+async def costs(
+    app: App, scene: Scene, documents: dict[str, str], lengths: tuple[int, int], counted: Counted
+) -> dict[str, list[int]]:
+    """The statements that each document costs with a short page and with a long one."""
+    town, viewer = Town(app), Person(app, scene.viewer.id, scene.viewer.handle)
+    found: dict[str, list[int]] = {}
+    for name, document in documents.items():
+        for length in lengths:
+            with counted() as count:
+                answer = await town.ask(document, viewer, **scene.variables(length))
+            found.setdefault(name, []).append(count.statements)
+            per_kind = length // SHORT
+            assert length_of(answer.data) == (per_kind * len(scene.ids) if name == "nodes" else length)
+    return found
+
+
+async def test_a_page_of_fifty_costs_as_many_statements_as_one_of_five(
+    app: App, scene: Scene, counted: Counted
+) -> None:
+    found = await costs(app, scene, PAGES, (SHORT, LONG), counted)
+    assert found == {name: [number, number] for name, number in STATEMENTS.items()}
+    in_step = replace(app, database=InStep(app.database))
+    found = await costs(in_step, scene, WHOLE, (SHORT, MEDIUM), counted)
+    assert found == {name: [number, number] for name, number in WHOLE_STATEMENTS.items()}
+
+
+def test_the_pages_of_posts_ask_for_every_field_of_a_post_and_of_its_author() -> None:
+    for path, kind in ((["user", "posts", "nodes"], "Post"), (["user", "posts", "nodes", "author"], "User")):
+        selected = _selected(PAGES["posts"], path)
+        lists = {"posts", "followers", "following"} if kind == "User" else set()  # they have pages of their own
+        assert selected == set(core_schema.type_map[kind].fields) - lists  # type: ignore[attr-defined]
+
+
+def _selected(document: str, path: list[str]) -> set[str]:
+    [operation] = parse(document).definitions
+    level: Any = operation
+    for name in path:
+        level = next(node for node in level.selection_set.selections if node.name.value == name)
+    return {node.name.value for node in level.selection_set.selections if isinstance(node, FieldNode)}
