@@ -157,24 +157,26 @@ async def test_processes_use_stripes_of_the_houses_accounts(
     assert await books.balance(ada) == 400
 
 
-@pytest.mark.parametrize("line", ["to itself", "a debt"])
+@pytest.mark.parametrize("line", ["to itself", "nothing", "a debt"])
 async def test_the_database_refuses_what_no_kind_would_ask(books: Books, backdoor: Backdoor, line: str) -> None:
     ada, bob = await books.people(2, 500)
     before = await contents(backdoor)
     [one] = payment_of(ada, bob, 5).lines
-    bad = one._replace(credit=one.debit) if line == "to itself" else one._replace(amount=-5)
+    bad = {
+        "to itself": one._replace(credit=one.debit),
+        "nothing": one._replace(amount=0),
+        "a debt": one._replace(amount=-5),
+    }[line]
     with pytest.raises(ConstraintError, match=r"two_accounts|amount_positive|balance_adds_up|sums_not_negative"):
         await books.submit(order("PAYMENT", ada, (bad,)))
     assert await contents(backdoor) == before
 
 
-@pytest.mark.parametrize("count", [0, 1, 2])
-async def test_an_order_that_moves_nothing_is_refused_and_its_neighbours_are_posted(
-    books: Books, backdoor: Backdoor, count: int
+async def test_an_order_that_posts_nothing_is_refused_and_its_neighbours_are_posted(
+    books: Books, backdoor: Backdoor
 ) -> None:
     ada, bob = await books.people(2, 500)
-    [line] = payment_of(ada, bob, 5).lines
-    empty = order("PAYMENT", ada, (line._replace(amount=0),) * count)
+    empty = order("PAYMENT", ada, ())
     outcomes = await asyncio.gather(
         *(books.submit(each) for each in (payment_of(ada, bob, 5), empty, payment_of(ada, bob, 7))),
         return_exceptions=True,
