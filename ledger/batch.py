@@ -205,7 +205,10 @@ class _Trial:
         debit, credit, amount = ids[line.debit], ids[line.credit], line.amount
         if line.overflow is not None:
             taken = min(amount, self._balance(debit).spare)
-            self._take(line, ids[line.overflow], credit, amount - taken)
+            if taken < amount:
+                self._take(line, ids[line.overflow], credit, amount - taken)
+            if taken == 0 < amount:
+                return
             amount = taken
         self._take(line, debit, credit, amount)
 
@@ -240,8 +243,6 @@ class _Trial:
 
     def _take(self, line: Line, debit_id: UUID, credit_id: UUID, amount: int) -> None:
         debit, credit = self._balance(debit_id), self._balance(credit_id)
-        if amount == 0:
-            return
         if line.phase is Phase.POST:
             self._post(debit, credit, amount)
             return

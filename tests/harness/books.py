@@ -84,7 +84,7 @@ class Books:
         return await self.database.fetch(entries_of_accounts.oldest, keys=accounts, **ALL, limit=MOST)
 
 
-LEDGER = ("accounts", "journals", "postings", "entries", "idempotency", "limit_usage", "outbox")
+LEDGER = ("accounts", "journals", "postings", "entries", "idempotency", "outbox", "seals", "limit_usage")
 
 
 async def contents(backdoor: Backdoor) -> dict[str, set[tuple[Any, ...]]]:
