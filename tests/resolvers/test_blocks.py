@@ -102,6 +102,17 @@ async def test_a_block_ends_following_both_ways_and_the_counts_follow(town: Town
     assert await miscounts(backdoor) == []
 
 
+@pytest.mark.parametrize("blocker", ["fan", "star"])
+async def test_a_block_ends_following_one_way_and_the_counts_follow(
+    town: Town, backdoor: Backdoor, blocker: str
+) -> None:
+    fan, star = await town.people("fan", "star")
+    await fan.follows(star)
+    await (fan.blocks(star) if blocker == "fan" else star.blocks(fan))
+    assert ((await fan.row()).following_count, (await star.row()).follower_count) == (0, 0)
+    assert await miscounts(backdoor) == []
+
+
 async def test_one_can_stop_following_whom_one_has_blocked(town: Town) -> None:
     ada, ben = await town.people("ada", "ben")
     await ada.blocks(ben)

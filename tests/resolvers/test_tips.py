@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from models.money import Currency, Money
@@ -300,6 +300,10 @@ Attempt = Callable[[], Awaitable[Any]]
     basis_points=st.integers(0, 5_000),
     limit=st.none() | st.integers(1, 3_000_00),
 )
+@example(balance_and_spent=(10_00, 0), amount=6_00, basis_points=250, limit=None)
+@example(balance_and_spent=(10_00, 0), amount=10_01, basis_points=0, limit=None)
+@example(balance_and_spent=(10_00, 0), amount=6_00, basis_points=0, limit=5_99)
+@example(balance_and_spent=(2_000_00, 1_000_00), amount=1_000_00, basis_points=0, limit=None)
 async def test_the_preview_agrees_with_the_tip(
     app: App, balance_and_spent: tuple[int, int], amount: int, basis_points: int, limit: int | None
 ) -> None:

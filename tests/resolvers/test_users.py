@@ -1,6 +1,8 @@
 """People: finding them, following them, and what is counted about it."""
 
 import asyncio
+from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -9,7 +11,7 @@ from resolvers.context import TokenScope
 from resolvers.errors import NotFoundError, NotPermittedError, SignInRequiredError
 from resolvers.ids import Kind, public_id
 from resolvers.pagination import Page
-from resolvers.users import UserRow
+from resolvers.users import Counted, UserRow
 from tests.harness.audits import contents, miscounts
 from tests.harness.backdoor import Backdoor
 from tests.harness.town import Person, Town, id_of, refusal
@@ -180,3 +182,21 @@ async def test_all_who_follow_and_leave_each_other_at_once_are_counted_right(tow
     await asyncio.gather(*(one.follows(other, on=False) for one, other in reversed(pairs)))
     assert await miscounts(backdoor) == []
     assert [(await person.row()).following_count for person in people] == [0] * 6
+
+
+class Written:
+    """In place of a transaction: what is written, in its order."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+
+    async def run_many(self, command: object, rows: list[dict[str, Any]]) -> None:
+        self.rows += rows
+
+
+async def test_counts_are_written_in_one_order_so_that_no_two_wait_in_a_circle() -> None:
+    ids = sorted(uuid4() for _ in range(4))
+    for order in (ids, ids[::-1], [ids[2], ids[0], ids[3], ids[1]]):
+        written: Any = Written()
+        await users.count(written, {key: Counted(posts=n) for n, key in enumerate(order)})
+        assert [row["counted_id"] for row in written.rows] == [key for key in ids if key != order[0]]
