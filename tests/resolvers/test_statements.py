@@ -2,17 +2,21 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ledger.kinds import top_up, withdrawal
+from models.ids import new_id
 from models.money import Currency, Money
 from models.types import MICROSECOND
 from resolvers import statements, wallets
 from resolvers.errors import BadInputError
 from resolvers.statements import StatementLine
 from resolvers.wallets import WalletRow
+from tests.harness.books import order
 from tests.harness.town import Person, Town, id_of
 
 USD, EUR = Currency.USD, Currency.EUR
@@ -151,6 +155,33 @@ async def test_a_balance_as_of_a_moment_is_the_one_after_the_last_line_until_the
     [before] = await wallets.balance_of(ada.ctx(), wallet, as_of=LONG_AGO)
     assert (before.available, before.held, before.version) == (Money(0, USD), Money(0, USD), 0)
     assert await wallets.balance_of(ada.ctx(), wallet, as_of=FAR_OFF) == await wallets.balance_of(ada.ctx(), wallet)
+
+
+async def test_a_balance_as_of_a_moment_knows_what_was_held_then(town: Town) -> None:
+    [ada], hold = await town.people("ada", dollars="10"), new_id()
+    wallet = [WalletRow(ada.id)]
+    moments = [datetime.now(UTC)]
+
+    async def posted(kind: str, **more: Any) -> None:
+        the_order = order(kind, ada.id, more.pop("lines", ()), created_at=datetime.now(UTC), **more)
+        await town.app.ledger.submit(the_order)
+        moments.append(datetime.now(UTC))
+
+    coming = new_id()
+    await posted("WITHDRAWAL", lines=withdrawal.hold(hold, ada.id, Money(400, USD)))
+    await posted("TOP_UP", lines=top_up.hold(coming, ada.id, Money(70, USD)))
+    await posted("WITHDRAWAL_SENT", resolutions=withdrawal.sent(hold, Money(300, USD)))
+    await posted("TOP_UP_DECLINED", resolutions=top_up.declined(coming))
+    found = [(await wallets.balance_of(ada.ctx(), wallet, as_of=moment))[0] for moment in moments]
+    assert [(each.available.minor_units, each.held.minor_units, each.pending.minor_units) for each in found] == [
+        (1_000, 0, 0),
+        (600, 400, 0),
+        (600, 400, 70),
+        (700, 0, 70),
+        (700, 0, 0),
+    ]
+    assert [each.version for each in found] == [1, 1, 1, 2, 2]
+    assert await wallets.balance_of(ada.ctx(), wallet) == found[-1:]
 
 
 async def test_a_refund_and_its_tip_are_both_lines(town: Town) -> None:

@@ -119,6 +119,18 @@ def test_does_not_make_a_database_to_verify_it(run: Run, tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
+def test_seals_checks_and_verifies_a_ledger(run: Run) -> None:
+    assert run("migrate", "--database", "sqlite:///x.db").code == 0
+    for words in (["seal", "--lag", "0"], ["check"], ["verify"]):
+        ran = run("ledger", *words, "--database", "sqlite:///x.db")
+        assert (ran.code, ran.err) == (0, "")
+    ran = run("ledger", "verify", "--database", "sqlite:///x.db", "--head", "x")
+    assert ran.code == 2
+    assert ran.line.startswith("--head is 'x', but must be a block's number and hash")
+    ran = run("ledger", "seal", "--database", "sqlite:///x.db", "--lag", "soon")
+    assert ran.code == 2
+
+
 def test_migrates_the_default_database_into_a_folder_of_the_owner_s(run: Run, tmp_path: Path) -> None:
     ran = run("migrate")
     assert (ran.code, ran.err) == (0, "")
