@@ -185,8 +185,7 @@ class Idempotency(SQLModel, table=True):
     __tablename__ = "idempotency"
     __table_args__ = table_args(
         CheckConstraint("(journal_id IS NULL) <> (refusal IS NULL)", name="posted_or_refused"),
-        # Rows come in the order of time, so PostgreSQL needs to know of each stretch of the table only what lies in it.
-        Index("idempotency_by_time", "created_at", postgresql_using="brin"),
+        Index("idempotency_by_time", "created_at"),
     )
 
     actor_id: UUID = Field(primary_key=True, sa_type=Id)

@@ -104,7 +104,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("actor_id", "key"),
         sqlite_strict=True,
     )
-    op.create_index("idempotency_by_time", "idempotency", ["created_at"], unique=False, postgresql_using="brin")
+    op.create_index("idempotency_by_time", "idempotency", ["created_at"], unique=False)
     op.create_table(
         "journals",
         sa.Column("id", types.Id(), nullable=False),

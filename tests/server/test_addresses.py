@@ -1,6 +1,6 @@
 import pytest
 
-from server.addresses import http_address, is_loopback, masked
+from server.addresses import base_url, http_address, is_loopback, masked
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,23 @@ def test_gives_an_address_that_a_browser_can_open() -> None:
     assert http_address("::", 8000) == "http://[::1]:8000"
     assert http_address("::1", 1) == "http://[::1]:1"
     assert http_address("example.org", 80) == "http://example.org:80"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "host", "base"),
+    [
+        ("http", "127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("https", "hatful.example", "https://hatful.example"),
+        ("http", "[::1]:8000", "http://[::1]:8000"),
+        ("http", "", "http://10.0.0.1:9000"),
+        ("http", None, "http://10.0.0.1:9000"),
+    ],
+)
+def test_links_lead_where_the_request_was_sent(scheme: str, host: str | None, base: str) -> None:
+    headers = [] if host is None else [(b"host", host.encode())]
+    scope = {"type": "http", "scheme": scheme, "path": "/graphql", "query_string": b"\xff", "headers": headers}
+    assert base_url({**scope, "server": ("10.0.0.1", 9000)}) == base
+
+
+def test_without_a_host_links_are_relative() -> None:
+    assert base_url({"type": "http", "scheme": "http", "path": "/", "headers": [], "server": None}) == ""

@@ -54,6 +54,12 @@ async def test_names_the_methods_of_an_address(http: httpx2.AsyncClient) -> None
     assert response.json()["errors"][0]["extensions"] == {"code": "METHOD_NOT_ALLOWED"}
 
 
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+async def test_a_statement_is_only_read(http: httpx2.AsyncClient, method: str) -> None:
+    response = await http.request(method, "/statement.csv")
+    assert (response.status_code, set(response.headers["allow"].split(", "))) == (405, {"GET", "HEAD"})
+
+
 async def test_every_answer_tells_the_browser_to_be_careful(http: httpx2.AsyncClient) -> None:
     for path in ("/", "/nothing", "/graphiql/config.json", "/graphiql/hat.svg"):
         headers = (await http.get(path)).headers
