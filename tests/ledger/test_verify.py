@@ -13,12 +13,11 @@ import pytest
 from sqlalchemy import Delete, Insert, Update, delete, literal, select, true, tuple_, update
 from sqlmodel import SQLModel, col
 
-from ledger import InsufficientFundsError, Ledger, Line
+from ledger import InsufficientFundsError, Ledger, Line, Resolution
 from ledger.kinds.wallets import wallet
 from ledger.rules import RULES
-from ledger.statements import accounts_of_owners
 from ledger.verify import Report, verify
-from models.database import Command, Database, Query, columns_of, insert, open_database
+from models.database import Database, Query, columns_of, insert, open_database
 from models.ids import new_id
 from models.ledger import Account, AccountCode, Entry, Idempotency, Journal, Phase, Posting, Side
 from models.money import MAX_MINOR_UNITS, Currency
@@ -56,53 +55,14 @@ async def test_finds_nothing_in_empty_books(database: Database) -> None:
 
 
 async def hold(books: Books) -> None:
-    """Money is held three times: once it is settled for less, once given back, and once it stays held.
-
-    Holds cannot be resolved by orders yet, so these are resolved by hand, as the books want it.
-    """
+    """Money is held three times: once it is settled for less, once given back, and once it stays held."""
     ada, bob = await books.people(2, 1_000)
-    for units in (60, 30, 10):
-        line = Line(wallet(ada, Currency.USD), wallet(bob, Currency.USD), units, Phase.PEND)
+    held = [new_id() for _ in range(3)]
+    for hold_id, units in zip(held, (60, 30, 10), strict=True):
+        line = Line(wallet(ada, Currency.USD), wallet(bob, Currency.USD), units, Phase.PEND, id=hold_id)
         await books.submit(order("HOLD", ada, (line,)))
-    held = await books.database.fetch(holds)
-    payer, payee = [
-        next(row for row in await books.database.fetch(accounts_of_owners, keys=[owner])) for owner in (ada, bob)
-    ]
-    async with books.database.transaction() as transaction:
-        for posting, phase, units in ((held[0], Phase.SETTLE, 40), (held[1], Phase.VOID, 30)):
-            journal = new_id()
-            rows: list[tuple[Table, dict[str, Any]]] = [
-                (Journal, {"id": journal, "kind": phase, "actor_id": ada, "reference": None}),
-                (Idempotency, {"actor_id": ada, "key": phase, "request_hash": b"", "journal_id": journal}),
-            ]
-            for table, values in rows:
-                await transaction.run(Command(insert(table).values(**values, created_at=EPOCH)))
-            resolving = posting._asdict() | {"id": new_id(), "journal_id": journal, "phase": phase, "amount": units}
-            await transaction.run(Command(insert(Posting).values(**resolving, pending_id=posting.id)))
-            for account, side, sign in ((payer, "debits", -1), (payee, "credits", 1)):
-                posted, pending = col(getattr(Account, f"{side}_posted")), col(getattr(Account, f"{side}_pending"))
-                sums: dict[str, Any] = {f"{side}_pending": pending - posting.amount}
-                if phase is Phase.SETTLE:
-                    sums |= {f"{side}_posted": posted + units, "version": col(Account.version) + 1}
-                    line_ = {"account_id": account.id, "version": 2, "previous_version": 1, "journal_id": journal}
-                    balance = {"amount": sign * units, "balance_before": 1_000, "balance_after": 1_000 + sign * units}
-                    await transaction.run(Command(insert(Entry).values(**line_, **balance, created_at=EPOCH)))
-                await transaction.run(Command(update(Account).where(col(Account.id) == account.id).values(sums)))
-
-
-class HoldRow(NamedTuple):
-    id: UUID
-    journal_id: UUID
-    phase: Phase
-    debit_account_id: UUID
-    credit_account_id: UUID
-    amount: int
-    currency: Currency
-
-
-holds = Query(
-    HoldRow, select(*columns_of(HoldRow, Posting)).where(col(Posting.phase) == Phase.PEND).order_by(col(Posting.id))
-)
+    for hold_id, part in ((held[0], 40), (held[1], None)):
+        await books.submit(order("END", ada, (), resolutions=(Resolution(hold_id, part),)))
 
 
 async def test_knows_holds_and_how_they_are_resolved(books: Books) -> None:
