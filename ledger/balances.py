@@ -29,19 +29,27 @@ class Balance:
     debits_pending: int
     credits_pending: int
     version: int
+    revision: int
 
     @classmethod
     def of(cls, account: AccountRow) -> "Balance":
         """The sums with which a batch begins."""
-        return cls(account, *account[-5:])
+        return cls(account, *account[-6:])
 
     def copy(self) -> "Balance":
         """The same sums, to try something on."""
         return Balance(self.account, *self.sums())
 
-    def sums(self) -> tuple[int, int, int, int, int]:
-        """The sums and the version, in the order of the account's columns."""
-        return self.debits_posted, self.credits_posted, self.debits_pending, self.credits_pending, self.version
+    def sums(self) -> tuple[int, int, int, int, int, int]:
+        """The sums, the version and the revision, in the order of the account's columns."""
+        return (
+            self.debits_posted,
+            self.credits_posted,
+            self.debits_pending,
+            self.credits_pending,
+            self.version,
+            self.revision,
+        )
 
     @property
     def posted(self) -> int:

@@ -6,15 +6,14 @@ which count only if it fits.
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
 
 from ledger.balances import Balance
+from ledger.books import Books, Claim
 from ledger.orders import (
     AccountName,
     Draw,
     HoldResolvedError,
-    IdempotencyConflictError,
     InsufficientFundsError,
     LedgerError,
     LimitExceededError,
@@ -25,48 +24,27 @@ from ledger.orders import (
     Resolution,
     StaleError,
     Write,
-    refusal_from,
 )
 from ledger.statements import (
-    AccountRow,
     ClaimRow,
     EntryRow,
     HoldRow,
     JournalRow,
     MessageRow,
     PostingRow,
-    UsageRow,
 )
 from models.ids import new_id
-from models.ledger import AccountCode, Phase
-from models.money import Currency, Money
+from models.ledger import Phase
+from models.money import Money
 
 Outcome = Receipt | LedgerError
-Usage = tuple[UUID, str, str, datetime]
-
-
-class Claim(NamedTuple):
-    """A key that is taken: by which request, and what became of it."""
-
-    request_hash: bytes
-    outcome: Receipt | RefusalError
-    created_at: datetime
-
-
-class Books(NamedTuple):
-    """What a batch reads, under the locks that keep it true until the batch is written."""
-
-    ids: Mapping[AccountName, UUID]
-    accounts: Iterable[AccountRow]
-    claims: Iterable[ClaimRow]
-    usage: Iterable[UsageRow]
-    holds: Iterable[HoldRow]
 
 
 class Batch:
     """What a set of orders does to the books."""
 
     def __init__(self, books: Books, now: datetime) -> None:
+        """A batch that changes the books as it goes."""
         self.journals: list[JournalRow] = []
         self.postings: list[PostingRow] = []
         self.entries: list[EntryRow] = []
@@ -74,22 +52,16 @@ class Batch:
         self.messages: list[MessageRow] = []
         self.draws: list[Draw] = []
         self.writes: list[Write] = []
-        self._ids = books.ids
-        self._balances = {account.id: Balance.of(account) for account in books.accounts}
+        self._books = books
+        self._balances = books.balances
         self._changed: set[UUID] = set()
-        self._receivables = _receivables(self._balances.values())
-        self._claims = {(row.actor_id, row.key): _claim(row) for row in books.claims}
-        self._usage: dict[Usage, int] = {
-            (row.owner_id, row.name, row.currency, row.since): row.used for row in books.usage
-        }
-        self._holds = {hold.id: hold for hold in books.holds if not hold.resolved}
         self._now = now
 
     def add(self, order: Order) -> Outcome:
         """Posts the order, replays it, or says why not."""
-        claim = self._claims.get((order.actor_id, order.key))
+        claim = self._books.claims.get((order.actor_id, order.key))
         if claim is not None:
-            return _answer(claim, order.request_hash)
+            return claim.answer(order.request_hash)
         try:
             self._post(order)
         except RefusalError as refusal:
@@ -111,29 +83,29 @@ class Batch:
         for resolution in order.resolutions:
             trial.resolve(self._standing(resolution), resolution.amount)
         for line in order.lines:
-            trial.move(line, self._ids)
+            trial.move(line, self._books.ids)
         if not trial.postings:
             raise ValueError("An order that posts nothing is none.")
-        trial.sweep(self._receivables)
+        trial.sweep(self._books.receivables)
         trial.check()
         self._check_draws(order.draws)
         # From here on nothing can refuse.
         self._keep(order, trial)
 
     def _standing(self, resolution: Resolution) -> HoldRow:
-        hold = self._holds.get(resolution.hold_id)
+        hold = self._books.holds.get(resolution.hold_id)
         if hold is None or (resolution.amount is not None and not 0 < resolution.amount <= hold.amount):
             raise HoldResolvedError(resolution.hold_id)
         return hold
 
     def _check_expectations(self, draws: Iterable[Draw]) -> None:
         for draw in draws:
-            if draw.expected is not None and draw.expected != self._usage.get(_usage(draw), 0):
+            if draw.expected is not None and draw.expected != self._books.used(draw):
                 raise StaleError
 
     def _check_draws(self, draws: Iterable[Draw]) -> None:
         for draw in draws:
-            used = self._usage.get(_usage(draw), 0)
+            used = self._books.used(draw)
             if used + draw.amount > draw.max:
                 maximum, gone = Money(draw.max, draw.currency), Money(used, draw.currency)
                 raise LimitExceededError(draw.name, maximum, gone, draw.resets_at)
@@ -148,10 +120,10 @@ class Batch:
         self._balances.update(trial.balances)
         self._changed.update(trial.balances)
         for resolution in order.resolutions:
-            del self._holds[resolution.hold_id]
+            del self._books.holds[resolution.hold_id]
         for draw in order.draws:
-            usage = _usage(draw)
-            self._usage[usage] = self._usage.get(usage, 0) + draw.amount
+            window = draw.name, draw.currency, draw.since
+            self._books.usage[draw.owner_id][window] = self._books.used(draw) + draw.amount
         self.draws.extend(order.draws)
         self.writes.extend(order.writes)
         self.messages.extend(
@@ -160,6 +132,7 @@ class Batch:
         )
 
     def _enter(self, order: Order, before: Balance, after: Balance) -> None:
+        after.revision = before.revision + 1
         posted_before, posted_after = before.posted, after.posted
         if posted_after == posted_before:
             return  # a hold moves nothing yet
@@ -178,7 +151,7 @@ class Batch:
         )
 
     def _claim(self, order: Order, outcome: Receipt | RefusalError) -> None:
-        self._claims[order.actor_id, order.key] = Claim(order.request_hash, outcome, order.created_at)
+        self._books.claims[order.actor_id, order.key] = Claim(order.request_hash, outcome, order.created_at)
         self.claims.append(
             ClaimRow(
                 actor_id=order.actor_id,
@@ -283,40 +256,3 @@ class _Trial:
                 pending_id=hold_id,
             )
         )
-
-
-def answer(claim: ClaimRow, request_hash: bytes) -> Outcome:
-    """What a request that comes with a taken key is answered."""
-    return _answer(_claim(claim), request_hash)
-
-
-def _answer(claim: Claim, request_hash: bytes) -> Outcome:
-    if claim.request_hash != request_hash:
-        return IdempotencyConflictError(claim.created_at)
-    if isinstance(claim.outcome, RefusalError):
-        return claim.outcome
-    return Receipt(claim.outcome.journal_id, replayed=True)
-
-
-def _claim(row: ClaimRow) -> Claim:
-    if row.refusal is not None:
-        return Claim(row.request_hash, refusal_from(row.refusal), row.created_at)
-    assert row.journal_id is not None, "the database holds that a claim is posted or refused"
-    return Claim(row.request_hash, Receipt(row.journal_id, replayed=True), row.created_at)
-
-
-def _usage(draw: Draw) -> Usage:
-    return draw.owner_id, draw.name, draw.currency, draw.since
-
-
-def _receivables(balances: Iterable[Balance]) -> dict[UUID, UUID]:
-    """For each wallet whose owner owes something, the account that says how much."""
-    wallets: dict[tuple[UUID, Currency], UUID] = {}
-    owed: dict[tuple[UUID, Currency], UUID] = {}
-    for balance in balances:
-        account = balance.account
-        if account.code is AccountCode.WALLET:
-            wallets[account.owner_id, account.currency] = account.id
-        elif account.code is AccountCode.RECEIVABLE:
-            owed[account.owner_id, account.currency] = account.id
-    return {wallets[owner]: account_id for owner, account_id in owed.items() if owner in wallets}

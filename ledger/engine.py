@@ -1,26 +1,35 @@
-"""Group commit: what arrives while a commit is in flight is posted in the next one, each order with its own answer."""
+"""Group commit: what arrives while a commit is in flight is posted in the next one, each order with its own answer.
+
+A batch is made from the books as the ledger knows them, and written in one go under a guard: only if its accounts are
+still as they were known. So the next batch is made and sent while one is in flight. Where a guard fails, or a key turns
+out to be taken, the batch is made anew from books that are read under locks.
+"""
 
 import asyncio
 import random
-from collections import ChainMap, deque
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from ledger import statements as sql
-from ledger.balances import FLOORS, SIDES
-from ledger.batch import Batch, Books, Outcome, answer
-from ledger.orders import AccountName, BusyError, Draw, Line, Order, Receipt, Write
-from models.database import ContentionError, Database, RowsCommand, Transaction, UnavailableError, UniqueError
-from models.database.rows import RowSet, steps
-from models.ids import HOUSE, new_id
-from models.ledger import AccountCode
+from ledger.batch import Batch, Outcome
+from ledger.books import Books, Claim
+from ledger.commits import Changes, acquaint, changes_of, guard_of, read_locked, write
+from ledger.orders import AccountName, BusyError, Order, Receipt
+from models.database import ContentionError, Database, Guard, UnavailableError, UniqueError
+from models.ids import HOUSE
 
 MAX_BATCH = 256
 MAX_WAITING = 4096
+MAX_FLIGHTS = 2
+"""While one batch is written the next one is made; a third would only be made from books that are older."""
+MAX_KNOWN = 50_000
+"""How many balances and keys are kept in mind."""
+LOCKED_AFTER_CONTENTION = 16
+"""So many batches lock before they read, once another process was seen to change the same accounts."""
 ATTEMPTS = 8
 STRIPES = 16
 
@@ -30,6 +39,26 @@ class _Waiting(NamedTuple):
     answer: asyncio.Future[Receipt]
 
 
+class _Crash(NamedTuple):
+    """Orders whose batch came to nothing: with the error, or without one because a batch before it did."""
+
+    batch: Sequence[_Waiting]
+    error: Exception | None
+
+
+@dataclass(eq=False, slots=True)
+class _Flight:
+    """A batch that is being written, and the one before it for as long as that is in flight too."""
+
+    batch: Sequence[_Waiting]
+    outcomes: Sequence[Outcome]
+    guard: Guard
+    changes: Changes
+    before: "_Flight | None"
+    error: Exception | None = None
+    landed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class Ledger:
     """The books. Start it before the first order, stop it after the last."""
 
@@ -37,8 +66,12 @@ class Ledger:
         self._database = database
         self._largest_batch = largest_batch
         self._waiting: deque[_Waiting] = deque()
-        self._arrived = asyncio.Event()
-        self._account_ids: dict[AccountName, UUID] = {}
+        self._work = asyncio.Event()
+        self._books = Books()
+        self._flights: deque[_Flight] = deque()
+        self._crashes: list[_Crash] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._locked_batches = 0
         # Each process works on its own stripe of the house's accounts, so that processes do not wait for each other.
         self._stripe = random.randrange(STRIPES)
         self._stopping = False
@@ -51,7 +84,7 @@ class Ledger:
     async def stop(self) -> None:
         """Refuses new orders, answers those that wait, then returns."""
         self._stopping = True
-        self._arrived.set()
+        self._work.set()
         if self._posting is not None:
             await self._posting
 
@@ -64,9 +97,9 @@ class Ledger:
         """
         if self._stopping or len(self._waiting) >= MAX_WAITING:
             raise BusyError("The ledger is busy.")
-        waiting = _Waiting(order, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(_striped(order, self._stripe), asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
-        self._arrived.set()
+        self._work.set()
         return await waiting.answer
 
     async def recall(self, actor_id: UUID, key: str, request_hash: bytes) -> Receipt | None:
@@ -74,131 +107,152 @@ class Ledger:
         claim = await self._database.first(sql.claims, pair_ids=[actor_id], pair_texts=[key])
         if claim is None:
             return None
-        outcome = answer(claim, request_hash)
+        outcome = Claim.of(claim).answer(request_hash)
         if isinstance(outcome, Receipt):
             return outcome
         raise outcome
 
-    async def _post_batches(self) -> None:
-        while True:
-            await self._arrived.wait()
-            while self._waiting:
-                size = min(self._largest_batch, len(self._waiting))
-                await self._answer([self._waiting.popleft() for _ in range(size)])
-            if self._stopping:
-                return
-            self._arrived.clear()
+    # The flow of batches
 
-    async def _answer(self, batch: Sequence[_Waiting]) -> None:
-        outcomes: Sequence[Outcome | Exception]
+    async def _post_batches(self) -> None:
+        while not (self._stopping and self._is_idle()):
+            await self._work.wait()
+            self._work.clear()
+            while self._waiting or self._crashes:
+                await self._post_next()
+
+    def _is_idle(self) -> bool:
+        return not (self._waiting or self._flights or self._crashes)
+
+    async def _post_next(self) -> None:
+        if self._crashes:
+            await self._recover()
+        elif len(self._flights) == MAX_FLIGHTS:
+            await self._flights[0].landed.wait()
+        else:
+            size = min(self._largest_batch, len(self._waiting))
+            await self._post([self._waiting.popleft() for _ in range(size)])
+
+    async def _post(self, batch: Sequence[_Waiting]) -> None:
+        orders = [waiting.order for waiting in batch]
+        if self._locked_batches or any(order.resolutions for order in orders):
+            self._locked_batches = max(0, self._locked_batches - 1)
+            await self._recover()
+            await self._answer_locked(batch)
+            return
+        if len(self._books) > MAX_KNOWN:
+            await self._recover()
+            self._books = Books()
+        try:
+            await acquaint(self._database, self._books, orders)
+            self._take_off(batch, orders)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
+            self._crashes.append(_Crash(batch, error))
+
+    def _take_off(self, batch: Sequence[_Waiting], orders: Sequence[Order]) -> None:
+        guard = guard_of(self._books, orders)
+        made = Batch(self._books, datetime.now(UTC))
+        outcomes = [made.add(order) for order in orders]
+        flight = _Flight(batch, outcomes, guard, changes_of(made), self._flights[-1] if self._flights else None)
+        self._flights.append(flight)
+        task = asyncio.create_task(self._fly(flight), name="ledger batch")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _fly(self, flight: _Flight) -> None:
+        try:
+            await self._write(flight)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
+            flight.error = error
+        if flight.before is not None:
+            await flight.before.landed.wait()
+        self._land(flight)
+        self._flights.popleft()
+        flight.landed.set()
+        self._work.set()
+
+    async def _write(self, flight: _Flight) -> None:
+        try:
+            await self._database.write(flight.guard, *flight.changes)
+        except ContentionError:
+            # In a database that lets in whoever comes first it may have overtaken the batch before it.
+            if flight.before is None:
+                raise
+            await flight.before.landed.wait()
+            if flight.before.error is not None:
+                raise
+            await self._database.write(flight.guard, *flight.changes)
+
+    def _land(self, flight: _Flight) -> None:
+        shaken = flight.before is not None and flight.before.error is not None
+        flight.before = None
+        if flight.error is not None:
+            if isinstance(flight.error, ContentionError) and not shaken:
+                self._locked_batches = LOCKED_AFTER_CONTENTION
+            self._crashes.append(_Crash(flight.batch, flight.error))
+            return
+        doubtful = []
+        for waiting, outcome in zip(flight.batch, flight.outcomes, strict=True):
+            # What an order was answered from the batch before, and was not written with this one, fell with it.
+            if shaken and not (isinstance(outcome, Receipt) and not outcome.replayed):
+                doubtful.append(waiting)
+            else:
+                _settle(waiting.answer, outcome)
+        if doubtful:
+            self._crashes.append(_Crash(doubtful, None))
+
+    async def _recover(self) -> None:
+        while self._flights:
+            await self._flights[0].landed.wait()
+        crashes, self._crashes = self._crashes, []
+        for batch, error in crashes:
+            if isinstance(error, UnavailableError):
+                self._fail(batch, error)
+            else:
+                await self._answer_locked(batch)
+
+    # Under locks
+
+    async def _answer_locked(self, batch: Sequence[_Waiting]) -> None:
         try:
             outcomes = await self._commit_until_done([waiting.order for waiting in batch])
-        except UnavailableError as error:  # nobody's fault; whoever tries again finds by the key what became of it
-            outcomes = [error] * len(batch)
+        except UnavailableError as error:
+            self._fail(batch, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
-            if len(batch) > 1:  # one order is at fault: it must not take the others with it
-                for waiting in batch:
-                    await self._answer([waiting])
+            if len(batch) == 1:
+                self._fail(batch, error)
                 return
-            outcomes = [error]
-        for waiting, outcome in zip(batch, outcomes, strict=True):
-            _settle(waiting.answer, outcome)
+            for waiting in batch:  # one order is at fault: it must not take the others with it
+                await self._answer_locked([waiting])
+        else:
+            for waiting, outcome in zip(batch, outcomes, strict=True):
+                _settle(waiting.answer, outcome)
 
     async def _commit_until_done(self, orders: Sequence[Order]) -> list[Outcome]:
         for attempt in range(ATTEMPTS):
             try:
-                return await self._commit(orders)
+                return await self._commit_locked(orders)
             except (ContentionError, UniqueError):  # another process was first with a lock, a key or an account
                 if attempt == ATTEMPTS - 1:
                     raise
                 await asyncio.sleep(random.uniform(0, 0.002 * 2**attempt))
         raise AssertionError("the last attempt returns or raises")
 
-    async def _commit(self, orders: Sequence[Order]) -> list[Outcome]:
-        orders = [_striped(order, self._stripe) for order in orders]
+    async def _commit_locked(self, orders: Sequence[Order]) -> list[Outcome]:
+        await acquaint(self._database, self._books, orders)
         async with self._database.transaction() as transaction:
-            opened = await self._open(transaction, orders)
-            ids = ChainMap(opened, self._account_ids) if opened else self._account_ids
-            batch = Batch(await _read(transaction, orders, ids), datetime.now(UTC))
+            books = await read_locked(transaction, orders, self._books.ids)
+            batch = Batch(books, datetime.now(UTC))
             outcomes = [batch.add(order) for order in orders]
-            await _write(transaction, batch)
-        self._account_ids.update(opened)  # only now is it certain that they stand
+            await write(transaction, changes_of(batch))
+        self._books.adopt(books)
         return outcomes
 
-    async def _open(self, transaction: Transaction, orders: Sequence[Order]) -> dict[AccountName, UUID]:
-        """Finds the accounts that are not known yet, and opens those that do not exist."""
-        names = {name for order in orders for line in order.lines for name in _accounts_of(line)}
-        unknown = sorted(names.difference(self._account_ids))
-        if not unknown:
-            return {}
-        opened = await _found(transaction, unknown)
-        missing = [name for name in unknown if name not in opened]
-        if missing:
-            await transaction.run_many(sql.open_account, [_new_account(name) for name in missing])
-            opened |= await _found(transaction, missing)
-        return opened
-
-
-async def _found(transaction: Transaction, names: Sequence[AccountName]) -> dict[AccountName, UUID]:
-    owners = list({name.owner_id for name in names})
-    accounts = await transaction.fetch(sql.accounts_of_owners, keys=owners)
-    return {_name(account): account.id for account in accounts}
-
-
-async def _read(transaction: Transaction, orders: Sequence[Order], ids: Mapping[AccountName, UUID]) -> Books:
-    hold_ids = [resolution.hold_id for order in orders for resolution in order.resolutions]
-    names = [name for order in orders for line in order.lines for name in _accounts_of(line)]
-    account_ids = {ids[name] for name in names}
-    owners = {name.owner_id for name in names if name.code is AccountCode.WALLET}
-    if hold_ids:
-        held = await transaction.fetch(sql.holds, keys=hold_ids)
-        held_ids = {account_id for hold in held for account_id in (hold.debit_account_id, hold.credit_account_id)}
-        account_ids |= held_ids
-        # What a hold brings into a wallet pays what its owner owes, as all else does.
-        owners |= {row.owner_id for row in await transaction.fetch(sql.owners_of_wallets, keys=list(held_ids))}
-    accounts = await transaction.fetch(sql.locked_accounts, keys=list(account_ids), owners=list(owners))
-    # After the lock. An order's actor owns an account that it touches, so nobody takes its key meanwhile; and whoever
-    # resolves a hold locks its accounts.
-    claims = await transaction.fetch(
-        sql.claims, pair_ids=[order.actor_id for order in orders], pair_texts=[order.key for order in orders]
-    )
-    holds = await transaction.fetch(sql.holds, keys=hold_ids) if hold_ids else []
-    draws = [draw for order in orders for draw in order.draws]
-    usage = []
-    if draws:
-        drawing = list({draw.owner_id for draw in draws})
-        usage = await transaction.fetch(sql.usage_of_owners, keys=drawing, since=min(draw.since for draw in draws))
-    return Books(ids, accounts, claims, usage, holds)
-
-
-async def _write(transaction: Transaction, batch: Batch) -> None:
-    sets: list[RowSet] = [
-        (sql.insert_journals, batch.journals),
-        (sql.insert_postings, batch.postings),
-        (sql.insert_entries, batch.entries),
-        (sql.update_accounts, [sql.SumsRow(balance.account.id, *balance.sums()) for balance in batch.changed()]),
-        (sql.insert_claims, batch.claims),
-        (sql.add_usage, [_used(draw) for draw in batch.draws]),
-        (sql.insert_messages, batch.messages),
-    ]
-    rows: dict[RowsCommand, list[tuple[Any, ...]]] = {}
-    single: list[Write] = []
-    for write in batch.writes:
-        if isinstance(write.command, RowsCommand):
-            rows.setdefault(write.command, []).append(write.command.row(write.params))
-        else:
-            single.append(write)
-    sets.extend(sorted(rows.items(), key=lambda item: item[0].number))
-    for command, params in steps((command, values) for command, values in sets if values):
-        await transaction.run(command, **params)
-    for other, writes in groupby(sorted(single, key=_place), key=lambda write: write.command):
-        await transaction.run_many(other, [write.params for write in writes])
-
-
-def _place(write: Write) -> tuple[int, str]:
-    # One order for all processes: the commands as they were made, and within one the rows by what they begin with,
-    # which is their key. Sets of rows see to that themselves.
-    return write.command.number, str(next(iter(write.params.values())))
+    def _fail(self, batch: Sequence[_Waiting], error: Exception) -> None:
+        """Answers with the error. Whoever tries again finds by the key what became of it."""
+        self._books.forget([waiting.order for waiting in batch])
+        for waiting in batch:
+            _settle(waiting.answer, error)
 
 
 def _settle(future: asyncio.Future[Receipt], outcome: Outcome | Exception) -> None:
@@ -211,10 +265,6 @@ def _settle(future: asyncio.Future[Receipt], outcome: Outcome | Exception) -> No
         future.exception()  # seen, even if the caller has gone: else asyncio complains of it in the log
 
 
-def _accounts_of(line: Line) -> tuple[AccountName, ...]:
-    return (line.debit, line.credit) if line.overflow is None else (line.debit, line.credit, line.overflow)
-
-
 def _striped(order: Order, stripe: int) -> Order:
     lines = order.lines
     if not any(name.owner_id == HOUSE for line in lines for name in (line.debit, line.credit)):
@@ -224,26 +274,3 @@ def _striped(order: Order, stripe: int) -> Order:
         return name._replace(stripe=stripe) if name.owner_id == HOUSE else name
 
     return replace(order, lines=tuple(line._replace(debit=own(line.debit), credit=own(line.credit)) for line in lines))
-
-
-def _name(account: sql.AccountRow) -> AccountName:
-    return AccountName(account.owner_id, account.code, account.currency, account.stripe)
-
-
-def _new_account(name: AccountName) -> dict[str, object]:
-    return {
-        "id": new_id(),
-        **name._asdict(),
-        "normal_side": SIDES[name.code],
-        "floor": FLOORS.get(name.code),
-        "debits_posted": 0,
-        "credits_posted": 0,
-        "debits_pending": 0,
-        "credits_pending": 0,
-        "version": 0,
-        "created_at": datetime.now(UTC),
-    }
-
-
-def _used(draw: Draw) -> sql.UsageRow:
-    return sql.UsageRow(draw.owner_id, draw.name, draw.currency, draw.since, draw.amount)

@@ -1,15 +1,16 @@
 """The SQL of the ledger: what a batch reads and writes."""
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, exists, or_, select
+from sqlalchemy import Select, and_, bindparam, exists, or_, select
 from sqlmodel import col
 
 from models.database import (
     Command,
     Query,
+    RevisionRow,
     add_to_rows,
     any_of,
     any_pair_of,
@@ -38,6 +39,7 @@ class AccountRow(NamedTuple):
     debits_pending: int
     credits_pending: int
     version: int
+    revision: int
 
 
 class _HeldRow(NamedTuple):
@@ -132,6 +134,7 @@ class SumsRow(NamedTuple):
     debits_pending: int
     credits_pending: int
     version: int
+    revision: int
 
 
 class MessageRow(NamedTuple):
@@ -157,11 +160,17 @@ owners_of_wallets = Query(
 # In the order of ids, so that two batches never wait for each other in a circle. NO KEY UPDATE, because foreign keys
 # that point at an account need not wait for its balance.
 _receivable = and_(any_of(Account.owner_id, "owners"), col(Account.code) == AccountCode.RECEIVABLE)
-locked_accounts = Query(
-    AccountRow,
-    _ACCOUNTS.where(or_(any_of(Account.id), _receivable)).order_by(col(Account.id)).with_for_update(key_share=True),
-)
+
+
+def _locked(columns: Select[Any]) -> Select[Any]:
+    return columns.where(or_(any_of(Account.id), _receivable)).order_by(col(Account.id)).with_for_update(key_share=True)
+
+
+locked_accounts = Query(AccountRow, _locked(_ACCOUNTS))
 """The accounts with these ids, and what these owners owe."""
+
+locked_revisions = Query(RevisionRow, _locked(select(*columns_of(RevisionRow, Account))))
+"""The revisions of the same accounts."""
 
 open_account = Command(
     insert(Account)

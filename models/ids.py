@@ -5,6 +5,7 @@ from random import Random
 from uuid import UUID
 
 import uuid_utils
+from asyncpg.pgproto.pgproto import UUID as FastUUID  # the driver's, which it makes and sends faster than Python's
 
 HOUSE = UUID(int=0)
 """The owner of the product's own accounts: fees, rail clearing. No user has this id."""
@@ -18,7 +19,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 def new_id() -> UUID:
     """A new id of now; ids made later in one process sort after it."""
-    return UUID(bytes=uuid_utils.uuid7().bytes)
+    return FastUUID(uuid_utils.uuid7().bytes)
 
 
 def id_at(moment: datetime, random: Random) -> UUID:

@@ -13,7 +13,7 @@ from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, LargeBinary
 from sqlmodel import Field, SQLModel
 
 from models.money import Currency
-from models.types import BigInt, Id, Timestamp, choice, one_of_check, table_args
+from models.types import BigInt, Id, Timestamp, choice, held_by_trigger, one_of_check, table_args
 
 
 class AccountCode(StrEnum):
@@ -56,7 +56,7 @@ class Account(SQLModel, table=True):
     __tablename__ = "accounts"
     __table_args__ = table_args(
         UniqueConstraint("owner_id", "code", "currency", "stripe", name="accounts_by_owner"),
-        UniqueConstraint("id", "currency", name="account_currency"),
+        held_by_trigger(UniqueConstraint("id", "currency", name="account_currency")),
         one_of_check("code", AccountCode),
         one_of_check("currency", Currency),
         one_of_check("normal_side", Side),
@@ -86,6 +86,8 @@ class Account(SQLModel, table=True):
     version: int = Field(default=0, sa_type=BigInt)
     """The number of entries so far."""
     created_at: datetime = Field(sa_type=Timestamp)
+    revision: int = Field(default=0, sa_type=BigInt, sa_column_kwargs={"server_default": "0"})
+    """The number of changes so far: who knows it knows whether the row is still as it was read."""
 
 
 class Journal(SQLModel, table=True):
@@ -112,15 +114,19 @@ class Posting(SQLModel, table=True):
 
     __tablename__ = "postings"
     __table_args__ = table_args(
-        ForeignKeyConstraint(["journal_id"], ["journals.id"], name="posting_journal"),
+        held_by_trigger(ForeignKeyConstraint(["journal_id"], ["journals.id"], name="posting_journal")),
         # With the currency in the key, a posting between currencies cannot be written.
-        ForeignKeyConstraint(
-            ["debit_account_id", "currency"], ["accounts.id", "accounts.currency"], name="posting_debit_account"
+        held_by_trigger(
+            ForeignKeyConstraint(
+                ["debit_account_id", "currency"], ["accounts.id", "accounts.currency"], name="posting_debit_account"
+            )
         ),
-        ForeignKeyConstraint(
-            ["credit_account_id", "currency"], ["accounts.id", "accounts.currency"], name="posting_credit_account"
+        held_by_trigger(
+            ForeignKeyConstraint(
+                ["credit_account_id", "currency"], ["accounts.id", "accounts.currency"], name="posting_credit_account"
+            )
         ),
-        ForeignKeyConstraint(["pending_id"], ["postings.id"], name="posting_pending"),
+        held_by_trigger(ForeignKeyConstraint(["pending_id"], ["postings.id"], name="posting_pending")),
         UniqueConstraint("pending_id", name="hold_resolves_once"),
         one_of_check("phase", Phase),
         CheckConstraint("amount > 0", name="amount_positive"),
@@ -151,13 +157,15 @@ class Entry(SQLModel, table=True):
 
     __tablename__ = "entries"
     __table_args__ = table_args(
-        UniqueConstraint("account_id", "version", "balance_after", name="entry_balance"),
-        ForeignKeyConstraint(["account_id"], ["accounts.id"], name="entry_account"),
-        ForeignKeyConstraint(["journal_id"], ["journals.id"], name="entry_journal"),
-        ForeignKeyConstraint(
-            ["account_id", "previous_version", "balance_before"],
-            ["entries.account_id", "entries.version", "entries.balance_after"],
-            name="entry_chain",
+        held_by_trigger(UniqueConstraint("account_id", "version", "balance_after", name="entry_balance")),
+        held_by_trigger(ForeignKeyConstraint(["account_id"], ["accounts.id"], name="entry_account")),
+        held_by_trigger(ForeignKeyConstraint(["journal_id"], ["journals.id"], name="entry_journal")),
+        held_by_trigger(
+            ForeignKeyConstraint(
+                ["account_id", "previous_version", "balance_before"],
+                ["entries.account_id", "entries.version", "entries.balance_after"],
+                name="entry_chain",
+            )
         ),
         CheckConstraint(
             "(version = 1 AND previous_version IS NULL AND balance_before = 0)"

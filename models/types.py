@@ -7,11 +7,22 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from asyncpg.pgproto.pgproto import UUID as FastUUID  # a subclass of uuid.UUID, built in C
-from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Dialect, Integer, LargeBinary, Text, TypeDecorator, Uuid
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    Constraint,
+    Dialect,
+    Integer,
+    LargeBinary,
+    Text,
+    TypeDecorator,
+    Uuid,
+)
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.types import Boolean, TypeEngine
 
@@ -160,3 +171,13 @@ def one_of_check(column: str, choices: type[StrEnum]) -> CheckConstraint:
 def table_args(*items: Any) -> tuple[Any, ...]:
     """What every table shares (STRICT on SQLite), after its own constraints and indexes."""
     return (*items, {"sqlite_strict": True})
+
+
+ConstraintType = TypeVar("ConstraintType", bound=Constraint)
+
+
+def held_by_trigger(constraint: ConstraintType) -> ConstraintType:
+    """A constraint of SQLite alone. On PostgreSQL triggers hold it, for all rows of a statement at once."""
+    constraint.ddl_if(dialect="sqlite")
+    constraint.info["only_on"] = "sqlite"
+    return constraint

@@ -125,6 +125,7 @@ _open = Command(
             "debits_pending": 0,
             "credits_pending": 0,
             "version": 0,
+            "revision": 0,
             "created_at": bindparam("created_at"),
         }
     )

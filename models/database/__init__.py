@@ -1,6 +1,6 @@
 """The database: statements compiled once, run on the raw driver, on SQLite or PostgreSQL."""
 
-from models.database.connection import Database, Transaction
+from models.database.connection import Database, Others, Reader, Transaction
 from models.database.errors import (
     ConstraintError,
     ContentionError,
@@ -12,7 +12,7 @@ from models.database.errors import (
 from models.database.expressions import any_number_of, any_of, any_pair_of, columns_of, day_of, insert
 from models.database.opening import open_database
 from models.database.pages import PageQuery
-from models.database.rows import RowsCommand, add_to_rows, insert_rows, update_rows
+from models.database.rows import Guard, RevisionRow, RowsCommand, RowSet, add_to_rows, insert_rows, update_rows
 from models.database.statements import Command, Query
 
 __all__ = [
@@ -21,9 +21,14 @@ __all__ = [
     "ContentionError",
     "Database",
     "DatabaseError",
+    "Guard",
     "InvalidUrlError",
+    "Others",
     "PageQuery",
     "Query",
+    "Reader",
+    "RevisionRow",
+    "RowSet",
     "RowsCommand",
     "Transaction",
     "UnavailableError",

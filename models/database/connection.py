@@ -1,10 +1,14 @@
 """What a database offers, whichever it is."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
+from models.database.rows import Guard, RowSet
 from models.database.statements import Command, DialectName, Params, Query, Row
+
+Others = tuple[Command, Sequence[Params]]
+"""A command, and the parameters of each of its runs."""
 
 
 class Reader(Protocol):
@@ -46,6 +50,13 @@ class Database(Reader, Protocol):
         """A transaction that commits when the block ends, and is undone if it raises.
 
         Raises ContentionError when it must be run again, UnavailableError when the database cannot be had.
+        """
+        ...
+
+    async def write(self, guard: Guard, sets: Sequence[RowSet], others: Sequence[Others] = ()) -> None:
+        """Writes all of it in a transaction of its own if the guard holds; in one round trip where that can be.
+
+        Raises ContentionError, with nothing written, if the guard does not hold; else what a transaction raises.
         """
         ...
 

@@ -50,9 +50,15 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _compare(connection: Connection) -> list[Any]:
-    context = MigrationContext.configure(connection, opts={"compare_type": False})
+    opts = {"compare_type": False, "include_object": _belongs_to(connection.dialect.name)}
+    context = MigrationContext.configure(connection, opts=opts)
     differences: list[Any] = compare_metadata(context, SQLModel.metadata)
     return differences
+
+
+def _belongs_to(dialect: str) -> Callable[..., bool]:
+    """Whether what a model has is meant for this database at all."""
+    return lambda thing, *_: thing.info.get("only_on") in (None, dialect)
 
 
 def _config(connection: Connection | None) -> Config:

@@ -6,7 +6,7 @@ from typing import Any
 
 import asyncpg
 
-from models.database.connection import Database, Transaction
+from models.database.connection import Database, Others, Transaction
 from models.database.errors import (
     ConstraintError,
     ContentionError,
@@ -15,7 +15,7 @@ from models.database.errors import (
     UnavailableError,
     UniqueError,
 )
-from models.database.rows import RowsCommand, SetsCommand
+from models.database.rows import Guard, RowsCommand, RowSet, SetsCommand, guarded_sql, steps
 from models.database.statements import Command, DialectName, Params, Query, Row
 
 # Each statement finds its rows by their keys, however many it is given: one plan serves for all, made once for each
@@ -59,6 +59,21 @@ class PostgresDatabase(Database):
             async with self._pool.acquire() as connection, connection.transaction():
                 yield _Session(self, connection)
 
+    async def write(self, guard: Guard, sets: Sequence[RowSet], others: Sequence[Others] = ()) -> None:
+        planned = list(steps(sets))
+        with _translated():
+            async with self._pool.acquire() as connection:
+                session = _Session(self, connection)
+                if not others and len(planned) <= 1:
+                    await session.guarded(guard, *planned)
+                    return
+                async with connection.transaction():
+                    await session.guarded(guard)
+                    for command, params in planned:
+                        await session.run(command, **params)
+                    for other, rows in others:
+                        await session.run_many(other, rows)
+
     async def close(self) -> None:
         await self._pool.close()
 
@@ -99,6 +114,12 @@ class _Session(Transaction):
         compiled = command.compiled("postgresql")
         with _translated():
             await self._connection.executemany(compiled.sql, [compiled.bind(params) for params in rows])
+
+    async def guarded(self, guard: Guard, step: tuple[SetsCommand, Params] | None = None) -> None:
+        """Runs the command if the guard holds. Raises ContentionError if it does not."""
+        command, params = (None, {}) if step is None else step
+        arrays = [] if command is None else command.arrays(params)
+        await self._execute(guarded_sql(guard.query, command), [*guard.values(), *arrays])
 
     async def _execute(self, sql: str, values: Sequence[Any]) -> int:
         self._database.statements += 1

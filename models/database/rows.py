@@ -7,13 +7,14 @@ run for each row costs them. The columns of a row go by their place: the tables'
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from sqlalchemy import Column, bindparam, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import SQLModel
 
-from models.database.statements import DIALECTS, Command, Params
+from models.database.statements import DIALECTS, Command, Params, Query
 
 RowValues = tuple[Any, ...]
 _SQLITE = DIALECTS["sqlite"]
@@ -68,8 +69,11 @@ class SetsCommand(Command):
     def __init__(self, commands: Sequence[RowsCommand]) -> None:
         super().__init__(commands[0]._statement)
         self.commands = commands
-        parts = [f"write_{n} AS ({command.set_sql(n)})" for n, command in enumerate(commands, start=1)]
-        self.set_sql = commands[0].set_sql(1) if len(commands) == 1 else f"WITH {', '.join(parts)} SELECT"
+        self.set_sql = commands[0].set_sql(1) if len(commands) == 1 else f"WITH {', '.join(self.parts(1))} SELECT"
+
+    def parts(self, first: int) -> list[str]:
+        """The commands as parts of a statement, in which their rows are the parameters from the number `first` on."""
+        return [f"write_{n} AS ({command.set_sql(n)})" for n, command in enumerate(self.commands, start=first)]
 
     def arrays(self, params: Params) -> list[Sequence[RowValues]]:
         """The rows as PostgreSQL takes them: one parameter for each table."""
@@ -84,6 +88,46 @@ def together(commands: tuple[RowsCommand, ...]) -> SetsCommand:
 
 RowSet = tuple[RowsCommand, Sequence[RowValues]]
 """A command and the rows for it."""
+
+
+class RevisionRow(NamedTuple):
+    """A row, and how often it has been changed."""
+
+    id: UUID
+    revision: int
+
+
+class Guard(NamedTuple):
+    """What must still hold when a write begins: `query` finds just these rows, each at its revision, and locks them."""
+
+    query: Query[RevisionRow]
+    params: Params
+    revisions: Mapping[UUID, int]
+
+    def holds(self, rows: Iterable[RevisionRow]) -> bool:
+        """Whether these are the rows."""
+        return dict(rows) == self.revisions
+
+    def values(self) -> list[Any]:
+        """The parameters of `guarded_sql`."""
+        query = self.query.compiled("postgresql")
+        return [*query.bind(self.params), list(self.revisions), list(self.revisions.values())]
+
+
+@lru_cache(maxsize=512)
+def guarded_sql(query: Query[RevisionRow], command: SetsCommand | None) -> str:
+    """PostgreSQL's statement that runs the command if a guard on this query holds, and fails as contention if not.
+
+    The parameters are those of the guard, then the command's.
+    """
+    compiled = query.compiled("postgresql")
+    ids, revisions = compiled.parameters + 1, compiled.parameters + 2
+    parts = [f"locked AS MATERIALIZED ({compiled.sql})", *(command.parts(revisions + 1) if command else ())]
+    expected = f"SELECT * FROM unnest(${ids}::uuid[], ${revisions}::bigint[])"
+    return (
+        f"WITH {', '.join(parts)} SELECT require_unchanged("
+        f"count(*) = cardinality(${ids}::uuid[]) AND bool_and((id, revision) IN ({expected}))) FROM locked"
+    )
 
 
 def steps(sets: Iterable[RowSet]) -> Iterator[tuple[SetsCommand, Params]]:

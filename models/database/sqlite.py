@@ -3,15 +3,22 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from models.database.connection import Database, Transaction
-from models.database.errors import ConstraintError, DatabaseError, InvalidUrlError, UnavailableError, UniqueError
-from models.database.rows import RowsCommand, SetsCommand
+from models.database.connection import Database, Others, Transaction
+from models.database.errors import (
+    ConstraintError,
+    ContentionError,
+    DatabaseError,
+    InvalidUrlError,
+    UnavailableError,
+    UniqueError,
+)
+from models.database.rows import Guard, RowsCommand, RowSet, SetsCommand, steps
 from models.database.statements import Command, DialectName, Params, Query, Row
 
 READERS = 4
@@ -73,6 +80,27 @@ class SqliteDatabase(Database):
             finally:
                 # Shielded, because a cancelled request must not leave its transaction open for the next one.
                 await asyncio.shield(self._write(_rollback))
+
+    async def write(self, guard: Guard, sets: Sequence[RowSet], others: Sequence[Others] = ()) -> None:
+        planned = list(steps(sets))
+        self.statements += 1 + len(planned) + len(others)
+
+        def write(connection: sqlite3.Connection) -> None:
+            try:
+                _begin(connection)
+                if not guard.holds(_fetch(connection, guard.query, guard.params)):
+                    raise ContentionError("what was read has changed")
+                for command, params in planned:
+                    _run_sets(connection, command, params)
+                for other, rows in others:
+                    compiled = other.compiled("sqlite")
+                    _run_many(connection, compiled.sql, [compiled.bind(params) for params in rows])
+                _commit(connection)
+            finally:
+                _rollback(connection)
+
+        async with self._writing:
+            await asyncio.shield(self._write(write))
 
     def bulk(self) -> AbstractAsyncContextManager[Transaction]:
         return self._bulk()

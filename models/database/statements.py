@@ -29,6 +29,8 @@ class Compiled(NamedTuple):
     bind: Callable[[Params], list[Any]]
     convert: Sequence[tuple[int, Callable[[Any], Any]]]
     """The columns whose values need converting, by position."""
+    parameters: int
+    """How many parameters the SQL has."""
 
 
 class _Statement:
@@ -83,7 +85,7 @@ def _compile(statement: Any, dialect: Dialect) -> Compiled:
     slots = [_Slot(name, names[name], dialect) for name in compiled.positiontup or ()]
     columns = [column.type for column in getattr(statement, "selected_columns", None) or _returned(statement)]
     convert = [(n, way) for n, type_ in enumerate(columns) if (way := _result_processor(type_, dialect))]
-    return Compiled(str(compiled), _binder(slots), convert)
+    return Compiled(str(compiled), _binder(slots), convert, len(slots))
 
 
 def _returned(statement: Any) -> Sequence[Any]:

@@ -10,11 +10,13 @@ from ledger import (
     Draw,
 )
 from ledger.balances import FLOORS, SIDES
-from ledger.batch import Batch, Books
+from ledger.batch import Batch
+from ledger.books import Books
 from ledger.kinds.wallets import fee_income, payout_clearing, rail_clearing, wallet
 from ledger.statements import AccountRow, ClaimRow, HoldRow, UsageRow
 from models.ids import new_id
 from models.ledger import AccountCode
+from models.types import EPOCH
 from tests.harness.books import USD
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -27,7 +29,7 @@ PEOPLE = {"ada": ADA, "bob": BOB, "eve": EVE}
 
 
 def account(name: AccountName, sums: tuple[int, int, int, int] = (0, 0, 0, 0)) -> AccountRow:
-    return AccountRow(new_id(), *name, SIDES[name.code], FLOORS.get(name.code), *sums, 1 if any(sums) else 0)
+    return AccountRow(new_id(), *name, SIDES[name.code], FLOORS.get(name.code), *sums, 1 if any(sums) else 0, 0)
 
 
 def batch(
@@ -43,8 +45,12 @@ def batch(
     house = (fee_income(USD), rail_clearing(USD), payout_clearing(USD))
     rows += [account(name) for name in house]
     rows = [*(row for row in rows if (row.owner_id, row.code) not in given), *more]
-    ids = {AccountName(row.owner_id, row.code, row.currency, row.stripe): row.id for row in rows}
-    return Batch(Books(ids, rows, claims, usage, holds), NOW)
+    books = Books()
+    books.learn_accounts(rows)
+    books.learn_claims(claims)
+    books.learn_usage({*PEOPLE.values(), *(row.owner_id for row in usage)}, EPOCH, usage)
+    books.learn_holds(holds)
+    return Batch(books, NOW)
 
 
 def written(rows: Iterable[Any], *names: str) -> list[Any]:

@@ -1,10 +1,10 @@
 """A database that fails when it is told to, around a real one."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from models.database import Database, Query, Transaction
+from models.database import Database, Guard, Others, Query, RowSet, Transaction
 from models.database.statements import Row
 
 
@@ -33,15 +33,25 @@ class FaultyDatabase(Database):
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Transaction]:
-        self.transactions += 1
-        before = self.before.pop(0) if self.before else None
-        after = self.after.pop(0) if self.after else None
+        before, after = self._next()
         if before:
             raise before
         async with self._real.transaction() as transaction:
             yield transaction
         if after:
             raise after
+
+    async def write(self, guard: Guard, sets: Sequence[RowSet], others: Sequence[Others] = ()) -> None:
+        before, after = self._next()
+        if before:
+            raise before
+        await self._real.write(guard, sets, others)
+        if after:
+            raise after
+
+    def _next(self) -> tuple[Exception | None, Exception | None]:
+        self.transactions += 1
+        return self.before.pop(0) if self.before else None, self.after.pop(0) if self.after else None
 
     async def close(self) -> None:
         await self._real.close()

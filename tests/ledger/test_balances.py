@@ -14,7 +14,7 @@ sums = st.integers(0, 1 << 62)
 
 
 def balance(side: Side, sums: tuple[int, int, int, int] = (0, 0, 0, 0), floor: int | None = 0) -> Balance:
-    return Balance.of(AccountRow(new_id(), HOUSE, AccountCode.WALLET, Currency.USD, 0, side, floor, *sums, 0))
+    return Balance.of(AccountRow(new_id(), HOUSE, AccountCode.WALLET, Currency.USD, 0, side, floor, *sums, 0, 0))
 
 
 @given(sums, sums, sums, sums)

@@ -16,7 +16,8 @@ from ledger import (
     Resolution,
     StaleError,
 )
-from ledger.batch import Outcome, answer
+from ledger.batch import Outcome
+from ledger.books import Claim
 from ledger.kinds.wallets import wallet
 from ledger.orders import refusal_from
 from ledger.statements import ClaimRow, UsageRow
@@ -198,7 +199,7 @@ def test_a_stored_claim_is_answered_as_in_a_batch(same: bool) -> None:
     claim = ClaimRow(ADA, "key", posted.request_hash, posted.id, None, NOW)
     books = batch([claim], ada=100, bob=0)
     retry = payment_of(ADA, BOB, 30 if same else 31, "key")
-    for outcome in (books.add(retry), answer(claim, retry.request_hash)):
+    for outcome in (books.add(retry), Claim.of(claim).answer(retry.request_hash)):
         if same:
             assert outcome == Receipt(posted.id, replayed=True)
         else:
@@ -248,8 +249,8 @@ def test_what_was_used_yesterday_or_of_another_limit_does_not_count() -> None:
 
 
 def test_every_limit_of_an_order_has_to_hold() -> None:
-    books = batch(ada=100, bob=0)
     token = new_id()
+    books = batch(usage=[UsageRow(token, "TOKEN", USD, TODAY, 0)], ada=100, bob=0)
     both = (draw(10, 100), draw(10, 5, "TOKEN", token))
     outcome = refusal(books.add(payment_of(ADA, BOB, 10, draws=both)))
     assert isinstance(outcome, LimitExceededError)

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Delete, Insert, Update, delete, select, update
 from sqlmodel import SQLModel, col
 
+from ledger.statements import SumsRow
 from models.database import Command, ConstraintError, Database, DatabaseError, Query, UniqueError, columns_of, insert
 from models.ids import new_id
 from models.ledger import Account, AccountCode, Entry, Idempotency, Journal, Phase, Posting, Side
@@ -63,7 +64,7 @@ async def write(database: Database, statement: Insert | Update | Delete) -> None
 
 def account(_: Ground, **values: Any) -> Values:
     plain = {"id": new_id(), "owner_id": new_id(), "code": AccountCode.WALLET, "currency": Currency.USD, "stripe": 0}
-    sums = dict.fromkeys(("debits_posted", "credits_posted", "debits_pending", "credits_pending", "version"), 0)
+    sums = dict.fromkeys(SumsRow._fields[1:], 0)
     return {**plain, **sums, "normal_side": Side.CREDIT, "floor": 0, "created_at": EPOCH, **values}
 
 

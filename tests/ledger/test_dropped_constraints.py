@@ -1,6 +1,7 @@
 """Each rule that the database holds is needed: with it, a bad row is refused; with it gone, and nothing else, taken."""
 
 import asyncio
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from sqlalchemy import Delete, Insert, PrimaryKeyConstraint, Table, UniqueConstraint, Update, delete, update
 from sqlmodel import SQLModel
 
+from ledger.statements import SumsRow
 from models.database import Command, insert
 from models.database.sqlite import connect
 from models.database.statements import DialectName
@@ -42,7 +44,7 @@ ACCOUNT: Values = {
     "normal_side": Side.CREDIT,
     "floor": 0,
     "created_at": EPOCH,
-    **dict.fromkeys(("debits_posted", "credits_posted", "debits_pending", "credits_pending", "version"), 0),
+    **dict.fromkeys(SumsRow._fields[1:], 0),
 }
 GOOD: dict[str, Values] = {
     "accounts": ACCOUNT,
@@ -166,6 +168,15 @@ BORNE: dict[str, tuple[str, Values]] = {
 }
 
 
+BY_TRIGGER = {
+    str(constraint.name)
+    for table in SQLModel.metadata.tables.values()
+    for constraint in table.constraints
+    if constraint.info.get("only_on") == "sqlite"
+}
+"""What PostgreSQL holds by a trigger, for all rows of a statement at once."""
+
+
 def table_of(name: str) -> Table:
     return SQLModel.metadata.tables[name]
 
@@ -251,7 +262,7 @@ def _sqlite(template: Path) -> tuple[Callable[[Case, bool], bool], Callable[[], 
         body, _, options = rest.rpartition("\n)")
         kept = []
         gone = _referenced(case)
-        for line in (line.strip().rstrip(",") for line in body.split("\n")):
+        for line in (line.strip().rstrip(",") for line in re.split(r"\n|, (?=\w+ INTEGER)", body)):
             dropped = f"CONSTRAINT {case.rule} " if case.rule != KEY else "PRIMARY KEY"
             if (name == case.table and line.startswith(dropped)) or (gone and gone in line):
                 continue
@@ -281,7 +292,7 @@ def _sqlite(template: Path) -> tuple[Callable[[Case, bool], bool], Callable[[], 
 
 def _postgresql(url: str) -> tuple[Callable[[Case, bool], bool], Callable[[], set[str]]]:
     def drop(case: Case) -> str:
-        if case.rule.endswith("_append_only"):
+        if case.rule.endswith("_append_only") or case.rule in BY_TRIGGER:
             return f"DROP TRIGGER {case.rule} ON {case.table}"
         if case.rule.endswith(" not null"):
             return f"ALTER TABLE {case.table} ALTER COLUMN {case.rule.partition(' ')[0]} DROP NOT NULL"
@@ -328,6 +339,8 @@ def test_a_good_row_is_taken(ground: Ground, table: str) -> None:
 @pytest.mark.parametrize("name", [*BAD, *BORNE, *EMPTY])
 def test_a_bad_row_is_refused_by_one_rule_alone(ground: Ground, name: str) -> None:
     case = case_of(name)
+    if name in BORNE and "accounts_stay" in ground.rules():
+        pytest.skip("PostgreSQL has no foreign key that stands on it")
     assert not ground.takes(case, False)
     assert ground.takes(case, True)
 
@@ -358,4 +371,6 @@ def test_history_is_kept_by_a_trigger_alone(ground: Ground, table: str, change: 
 
 def test_there_is_no_other_trigger(ground: Ground) -> None:
     sqlite = {f"{table}_refuses_{change}" for table in APPEND_ONLY for change in ("update", "delete")}
-    assert ground.rules() in (sqlite, {f"{table}_append_only" for table in APPEND_ONLY})
+    rules = BY_TRIGGER - {name.partition(" ")[2] for name in BORNE}
+    postgresql = {f"{table}_append_only" for table in APPEND_ONLY} | rules | {"accounts_stay"}
+    assert ground.rules() in (sqlite, postgresql)

@@ -43,7 +43,7 @@ async def test_no_batch_is_larger_than_a_transaction_should_be(books: Books, fau
     ada, bob = await books.people(2, 1_000)
     before = faulty.transactions
     await outcomes(books, [payment_of(ada, bob, 1) for _ in range(2 * engine.MAX_BATCH + 1)])
-    assert faulty.transactions - before == 3
+    assert faulty.transactions - before >= 3
     assert await books.balance(ada) == 1_000 - 2 * engine.MAX_BATCH - 1
 
 

@@ -197,8 +197,8 @@ async def test_a_batch_costs_as_many_statements_as_one_order(books: Books, count
                 *(books.submit(payment_of(people[n % 10], people[(n + 1) % 10], 1)) for n in range(size))
             )
         costs.append(count.statements)
-    # Accounts, claims, and all that is written. One order alone, or all in one batch.
-    assert costs == [3, 3]
+    # All that is written, if nothing else has changed. One order alone, or all in one batch.
+    assert costs == ([1, 1] if books.database.dialect == "postgresql" else [2, 2])
 
 
 def test_names_of_accounts_are_distinct() -> None:

@@ -153,7 +153,7 @@ async def rows_by_hand(database: Database, key: bytes, request_hash: bytes) -> l
 
 def test_every_column_is_sealed_or_follows_from_what_is() -> None:
     follow: dict[type[SQLModel], set[str]] = {
-        Account: {"debits_posted", "credits_posted", "debits_pending", "credits_pending", "version"},
+        Account: {"debits_posted", "credits_posted", "debits_pending", "credits_pending", "version", "revision"},
     }
     for table, row in blocks.SEALED.items():
         fields: tuple[str, ...] = row._fields  # type: ignore[attr-defined]

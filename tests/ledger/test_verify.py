@@ -338,7 +338,7 @@ EDITS = {
 
 # What says nothing about money's way, and so cannot be told from the rest of the books.
 UNSEEN = {
-    Account: {"owner_id", "stripe", "created_at"},
+    Account: {"owner_id", "stripe", "created_at", "revision"},
     Journal: {"kind", "reference"},
     Posting: {"id"},
     Entry: {"created_at"},

@@ -32,7 +32,7 @@ def test_a_new_id_is_a_uuid7_of_this_moment() -> None:
     made = new_id()
     after = (datetime.now(UTC) - EPOCH) // timedelta(milliseconds=1)
     assert is_uuid7(made)
-    assert type(made) is UUID
+    assert isinstance(made, UUID)
     assert before <= milliseconds_of(made) <= after + 1
 
 

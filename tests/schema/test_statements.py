@@ -1,6 +1,7 @@
 """How many SQL statements a page costs: as many as another that is ten times as long."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -8,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from graphql import FieldNode, parse
 
-from models.database import Database, Query, Transaction
+from models.database import Database, Guard, Others, Query, RowSet, Transaction
 from models.database.statements import Row
 from resolvers import accounts, funding, wallets
 from resolvers.context import App, TokenScope
@@ -160,6 +161,9 @@ class InStep(Database):
     @property
     def statements(self) -> int:  # type: ignore[override]
         return self._database.statements
+
+    async def write(self, guard: Guard, sets: Sequence[RowSet], others: Sequence[Others] = ()) -> None:
+        await self._database.write(guard, sets, others)
 
     async def fetch(self, query: Query[Row], **params: Any) -> list[Row]:
         self._reading += 1

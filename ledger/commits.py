@@ -1,0 +1,151 @@
+"""What a commit reads and writes: the way between the books as the ledger knows them and the database."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from ledger import statements as sql
+from ledger.balances import FLOORS, SIDES
+from ledger.batch import Batch
+from ledger.books import Books, names_of
+from ledger.orders import AccountName, Draw, Order, Write
+from models.database import Database, Guard, Others, Reader, RowsCommand, RowSet, Transaction
+from models.database.rows import steps
+from models.ids import new_id
+from models.ledger import AccountCode
+
+
+class Changes(NamedTuple):
+    """The rows that a batch writes: sets that go together, and the rest."""
+
+    sets: list[RowSet]
+    others: list[Others]
+
+
+async def acquaint(database: Database, books: Books, orders: Sequence[Order]) -> None:
+    """Reads what the books do not know of these orders, and opens accounts that do not exist. Locks nothing."""
+    unknown = books.unknown_accounts(orders)
+    if unknown:
+        await _learn_accounts(database, books, unknown)
+        missing = sorted(name for name in unknown if name not in books.ids)
+        if missing:
+            async with database.transaction() as transaction:
+                await transaction.run_many(sql.open_account, [_new_account(name) for name in missing])
+            await _learn_accounts(database, books, missing)
+    await _learn_usage(database, books, orders)
+
+
+async def read_locked(transaction: Transaction, orders: Sequence[Order], ids: Mapping[AccountName, UUID]) -> Books:
+    """The books of these orders. They stay true until the transaction ends: nobody else changes them."""
+    books = Books()
+    hold_ids = [resolution.hold_id for order in orders for resolution in order.resolutions]
+    names = [name for order in orders for line in order.lines for name in names_of(line)]
+    account_ids = {ids[name] for name in names}
+    owners = _owners_of_wallets(names)
+    if hold_ids:
+        held = await transaction.fetch(sql.holds, keys=hold_ids)
+        held_ids = {account_id for hold in held for account_id in (hold.debit_account_id, hold.credit_account_id)}
+        account_ids |= held_ids
+        # What a hold brings into a wallet pays what its owner owes, as all else does.
+        owners |= {row.owner_id for row in await transaction.fetch(sql.owners_of_wallets, keys=list(held_ids))}
+    accounts = await transaction.fetch(sql.locked_accounts, keys=list(account_ids), owners=list(owners))
+    books.learn_accounts(accounts)
+    # After the lock. An order's actor owns an account that it touches, so nobody takes its key meanwhile; and whoever
+    # resolves a hold locks its accounts.
+    pairs = {"pair_ids": [order.actor_id for order in orders], "pair_texts": [order.key for order in orders]}
+    books.learn_claims(await transaction.fetch(sql.claims, **pairs))
+    if hold_ids:
+        books.learn_holds(await transaction.fetch(sql.holds, keys=hold_ids))
+    await _learn_usage(transaction, books, orders)
+    return books
+
+
+def guard_of(books: Books, orders: Sequence[Order]) -> Guard:
+    """What must still hold when what is made of these orders is written: their accounts are as they are known.
+
+    It covers the limits too, because whoever draws on a limit changes an account of its owner.
+    """
+    revisions = books.touched(orders)
+    owners = _owners_of_wallets(name for order in orders for line in order.lines for name in names_of(line))
+    return Guard(sql.locked_revisions, {"keys": list(revisions), "owners": list(owners)}, revisions)
+
+
+def changes_of(batch: Batch) -> Changes:
+    """The rows that the batch writes, in one order for all processes.
+
+    That is the order in which the commands were made, and within one that of what the rows begin with, their key; sets
+    of rows see to that themselves.
+    """
+    sets: list[RowSet] = [
+        (sql.insert_journals, batch.journals),
+        (sql.insert_postings, batch.postings),
+        (sql.insert_entries, batch.entries),
+        (sql.update_accounts, [sql.SumsRow(balance.account.id, *balance.sums()) for balance in batch.changed()]),
+        (sql.insert_claims, batch.claims),
+        (sql.add_usage, [_used(draw) for draw in batch.draws]),
+        (sql.insert_messages, batch.messages),
+    ]
+    rows: dict[RowsCommand, list[tuple[Any, ...]]] = {}
+    single: list[Write] = []
+    for write in batch.writes:
+        if isinstance(write.command, RowsCommand):
+            rows.setdefault(write.command, []).append(write.command.row(write.params))
+        else:
+            single.append(write)
+    sets.extend(sorted(rows.items(), key=lambda item: item[0].number))
+    in_order = groupby(sorted(single, key=_place), key=lambda write: write.command)
+    return Changes(
+        [(command, values) for command, values in sets if values],
+        [(command, [write.params for write in writes]) for command, writes in in_order],
+    )
+
+
+async def write(transaction: Transaction, changes: Changes) -> None:
+    """Writes the rows in a transaction that is open."""
+    for command, params in steps(changes.sets):
+        await transaction.run(command, **params)
+    for other, rows in changes.others:
+        await transaction.run_many(other, rows)
+
+
+async def _learn_accounts(database: Database, books: Books, names: Sequence[AccountName] | set[AccountName]) -> None:
+    owners = list({name.owner_id for name in names})
+    books.learn_accounts(await database.fetch(sql.accounts_of_owners, keys=owners))
+
+
+async def _learn_usage(reader: Reader, books: Books, orders: Sequence[Order]) -> None:
+    unknown = books.unknown_usage(orders)
+    if not unknown:
+        return
+    owners, since = list(unknown), min(unknown.values())
+    books.learn_usage(owners, since, await reader.fetch(sql.usage_of_owners, keys=owners, since=since))
+
+
+def _owners_of_wallets(names: Any) -> set[UUID]:
+    return {name.owner_id for name in names if name.code is AccountCode.WALLET}
+
+
+def _place(write: Write) -> tuple[int, str]:
+    return write.command.number, str(next(iter(write.params.values())))
+
+
+def _new_account(name: AccountName) -> dict[str, object]:
+    return {
+        "id": new_id(),
+        **name._asdict(),
+        "normal_side": SIDES[name.code],
+        "floor": FLOORS.get(name.code),
+        "debits_posted": 0,
+        "credits_posted": 0,
+        "debits_pending": 0,
+        "credits_pending": 0,
+        "version": 0,
+        "revision": 0,
+        "created_at": datetime.now(UTC),
+    }
+
+
+def _used(draw: Draw) -> sql.UsageRow:
+    return sql.UsageRow(draw.owner_id, draw.name, draw.currency, draw.since, draw.amount)
