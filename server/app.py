@@ -1,6 +1,5 @@
 """The web application: what is found at which address."""
 
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -22,7 +21,7 @@ from server.answers import HttpError, answer, refusal
 from server.errors import MaskErrors, present
 from server.graphql import GraphQL
 from server.health import health
-from server.process import running
+from server.process import running, spare_the_collector
 from server.rate_limits import RateLimits
 from server.sealing import sealing
 from server.security import SecurityHeaders
@@ -41,9 +40,7 @@ def create_app(settings: Settings) -> Starlette:
         async with running(settings) as app, sealing(app.database):
             limits = RateLimits() if settings.rate_limits else None
             endpoint = GraphQL(app, Operations(core_schema, present), page.page, limits)
-            # What is alive now stays so: the collector need not look at it again.
-            gc.collect()
-            gc.freeze()
+            spare_the_collector()
             yield {"endpoint": endpoint, "statements": Statements(app, limits), "database": app.database}
 
     async def page_config(_: Request) -> Response:

@@ -11,6 +11,7 @@ from benchmarks.ledger.town import Asked, Shape
 from ledger import Ledger
 from ledger.engine import MAX_BATCH
 from models.database import open_database
+from server.process import spare_the_collector
 
 
 async def run(url: str, shape: Shape, clients: int, seconds: float, *, largest_batch: int = MAX_BATCH) -> Run:
@@ -21,7 +22,7 @@ async def run(url: str, shape: Shape, clients: int, seconds: float, *, largest_b
         ledger = Ledger(database, largest_batch=largest_batch)
         await ledger.start()
         asked = town.tips(shape)
-        gc.freeze()  # as the server does once it has started
+        spare_the_collector()  # as the server does once it has started
         begun = time.perf_counter()
         by_client = await asyncio.gather(*(_client(ledger, asked, begun + seconds) for _ in range(clients)))
         took = time.perf_counter() - begun

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from itertools import pairwise
 
 import pytest
 
 from ledger import BusyError, InsufficientFundsError, Ledger, Order, Receipt, engine
 from ledger.verify import verify
-from models.database import ContentionError, Database, UnavailableError, UniqueError
+from models.database import ContentionError, Database, Guard, Others, RowSet, UnavailableError, UniqueError
 from models.ids import new_id
 from tests.harness.books import Books, payment_of, top_up_of
 from tests.harness.faults import FaultyDatabase
@@ -193,3 +194,100 @@ async def test_a_stopped_ledger_is_busy(database: Database) -> None:
 
 async def test_a_ledger_that_was_never_started_can_be_stopped(database: Database) -> None:
     await Ledger(database).stop()
+
+
+# Batches that are made while another one is written
+
+
+class Slow(FaultyDatabase):
+    """Its writes wait until they are let go."""
+
+    def __init__(self, real: Database) -> None:
+        super().__init__(real)
+        self.go = asyncio.Event()
+        self.go.set()
+
+    async def write(self, guard: Guard, sets: Sequence[RowSet], others: Sequence[Others] = ()) -> None:
+        await self.go.wait()
+        await super().write(guard, sets, others)
+
+
+@pytest.fixture
+async def slow(database: Database) -> AsyncIterator[tuple[Books, Slow]]:
+    slow = Slow(database)
+    ledger = Ledger(slow)
+    await ledger.start()
+    yield Books(slow, ledger), slow
+    await ledger.stop()
+    assert (await verify(database)).problems == []
+
+
+async def in_two_flights(books: Books, slow: Slow, first: Order, second: Order) -> list[Receipt | BaseException]:
+    """The outcomes of two orders, the second of which is made while the first is in flight."""
+    slow.go.clear()
+    callers = []
+    for order in (first, second):
+        callers.append(asyncio.create_task(books.submit(order)))
+        await asyncio.sleep(0.05)
+    slow.go.set()
+    return await asyncio.gather(*callers, return_exceptions=True)
+
+
+async def test_a_batch_spends_what_the_one_before_it_brings(slow: tuple[Books, Slow]) -> None:
+    books, database = slow
+    [ada, bob, eve] = await books.people(3, 100)
+    answers = await in_two_flights(books, database, payment_of(ada, bob, 100), payment_of(bob, eve, 200))
+    assert [type(answer) for answer in answers] == [Receipt, Receipt]
+    assert await books.balances([ada, bob, eve]) == [0, 0, 300]
+
+
+async def test_a_batch_that_spends_what_never_came_is_made_anew(slow: tuple[Books, Slow]) -> None:
+    books, database = slow
+    [ada, bob, eve] = await books.people(3, 100)
+    database.before = [UnavailableError("gone")]
+    answers = await in_two_flights(books, database, payment_of(ada, bob, 100), payment_of(bob, eve, 200))
+    assert [type(answer) for answer in answers] == [UnavailableError, InsufficientFundsError]
+    assert await books.balances([ada, bob, eve]) == [100, 100, 100]
+
+
+async def test_a_key_that_the_batch_before_took_is_free_if_that_one_fails(slow: tuple[Books, Slow]) -> None:
+    books, database = slow
+    [ada, bob, eve] = await books.people(3, 100)
+    first, again = payment_of(ada, bob, 60, "key"), payment_of(ada, bob, 60, "key")
+    database.before = [UnavailableError("gone")]
+    answers = await in_two_flights(books, database, first, again)
+    assert isinstance(answers[0], UnavailableError)
+    assert answers[1] == Receipt(again.id, replayed=False)
+    assert await books.balances([ada, bob, eve]) == [40, 160, 100]
+
+
+async def test_a_refusal_that_the_batch_before_caused_does_not_outlive_it(slow: tuple[Books, Slow]) -> None:
+    books, database = slow
+    [ada, bob] = await books.people(2, 100)
+    database.before = [UnavailableError("gone")]
+    answers = await in_two_flights(books, database, payment_of(ada, bob, 60), payment_of(ada, bob, 70))
+    assert [type(answer) for answer in answers] == [UnavailableError, Receipt]
+    assert await books.balances([ada, bob]) == [30, 170]
+
+
+async def test_an_order_is_made_of_what_another_process_left(books: Books, database: Database) -> None:
+    other = Ledger(database)
+    await other.start()
+    ada, bob = await books.people(2, 100)
+    await other.submit(payment_of(ada, bob, 60))
+    with pytest.raises(InsufficientFundsError) as refusal:
+        await books.submit(payment_of(ada, bob, 50))
+    assert refusal.value.available.minor_units == 40
+    await other.submit(payment_of(bob, ada, 10))
+    await books.submit(payment_of(ada, bob, 50))
+    await other.stop()
+    assert await books.balances([ada, bob]) == [0, 200]
+
+
+async def test_what_is_kept_in_mind_is_bounded(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "MAX_KNOWN", 5)
+    people = await books.people(20, 100)
+    for payer, payee in pairwise(people):
+        await books.submit(payment_of(payer, payee, 100))
+        assert len(books.ledger._books) < 20
+    assert await books.balances(people) == [0] + [100] * 18 + [200]

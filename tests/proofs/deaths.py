@@ -14,7 +14,7 @@ import traceback
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from itertools import count
+from itertools import count, product
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from sqlmodel import col
 
 from ledger import Ledger, Message, Order, Write
 from ledger.verify import verify
-from models.database import Database, Query, Transaction, add_to_rows, any_of, open_database
+from models.database import ContentionError, Database, Query, Transaction, add_to_rows, any_of, open_database
 from models.ids import HOUSE, new_id
 from models.ledger import Journal, Outbox
 from models.limits import LimitUsage
@@ -64,14 +64,31 @@ class Moments:
 
 
 class Mortal:
-    """A database on which its process dies at a moment of a transaction."""
+    """A database on which its process dies at a moment of a commit.
 
-    def __init__(self, database: Database, moments: Moments) -> None:
+    A contended one takes nothing in one go, as if another process had always been first, so that all goes under locks.
+    """
+
+    def __init__(self, database: Database, moments: Moments, *, contended: bool) -> None:
         self._database = database
         self._moments = moments
+        self._contended = contended
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._database, name)
+
+    async def write(self, *changes: Any) -> None:
+        self._moments.pass_by()
+        if self._contended:
+            raise ContentionError
+        for seconds in COMMITTING_SECONDS:
+            if self._moments.is_now():
+                writing = asyncio.ensure_future(self._database.write(*changes))
+                await asyncio.sleep(seconds)
+                os.kill(os.getpid(), signal.SIGKILL)
+                await writing
+        await self._database.write(*changes)
+        self._moments.pass_by()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -214,7 +231,7 @@ def _whole(story: Story) -> Order:
 # What the processes do
 
 
-async def attempt(url: str, story: Story, orders: list[Order], moment: int) -> int:
+async def attempt(url: str, story: Story, orders: list[Order], moment: int, contended: bool) -> int:
     """Makes what stands before, sends both requests and dies within; or survives, when there is no such moment."""
     database = await open_database(url)
     ledger = Ledger(database)
@@ -222,7 +239,7 @@ async def attempt(url: str, story: Story, orders: list[Order], moment: int) -> i
     for _, order in story.before:
         await ledger.submit(order)
     await ledger.stop()
-    mortal = Ledger(cast(Database, Mortal(database, Moments(moment))))
+    mortal = Ledger(cast(Database, Mortal(database, Moments(moment), contended=contended)))
     await mortal.start()
     await asyncio.gather(*(mortal.submit(order) for order in orders), return_exceptions=True)
     await mortal.stop()
@@ -303,11 +320,11 @@ def main(url: str, stories: list[str]) -> dict[str, Any]:
     """Tries each story at each moment."""
     _warm_up(url)
     deaths = committed = 0
-    for name in stories:
+    for name, contended in product(stories, (False, True)):
         for moment in count():
             story = story_of(name)
             orders = [_whole(story), order_of(story.neighbour)]
-            survived = _fork(attempt(url, story, orders, moment)) == SURVIVED
+            survived = _fork(attempt(url, story, orders, moment, contended)) == SURVIVED
             deaths += not survived
             committed += _fork(look(url, story, orders), f"{name}, moment {moment}") == HAD_COMMITTED and not survived
             if survived:
@@ -321,7 +338,8 @@ def _warm_up(url: str) -> None:
     """Goes through one story in this process, so that its forks find all statements compiled."""
     story = story_of(SWEPT)
     orders = [_whole(story), order_of(story.neighbour)]
-    asyncio.run(attempt(url, story, orders, NEVER))
+    for contended in (False, True):
+        asyncio.run(attempt(url, story, orders, NEVER, contended))
     asyncio.run(look(url, story, orders))
 
 
