@@ -10,6 +10,7 @@ from ledger import BusyError, InsufficientFundsError, Ledger, Order, Receipt, en
 from ledger.verify import verify
 from models.database import ContentionError, Database, Guard, Others, RowSet, UnavailableError, UniqueError
 from models.ids import new_id
+from models.money import Currency
 from tests.harness.books import Books, payment_of, top_up_of
 from tests.harness.faults import FaultyDatabase
 
@@ -259,6 +260,19 @@ async def test_a_key_that_the_batch_before_took_is_free_if_that_one_fails(slow: 
     assert isinstance(answers[0], UnavailableError)
     assert answers[1] == Receipt(again.id, replayed=False)
     assert await books.balances([ada, bob, eve]) == [40, 160, 100]
+
+
+async def test_a_conflict_with_the_batch_before_is_none_if_that_one_fails(slow: tuple[Books, Slow]) -> None:
+    books, database = slow
+    [ada] = await books.people(1, 100)
+    await books.submit(top_up_of(ada, 1, currency=Currency.EUR))
+    database.before = [UnavailableError("gone")]
+    # They touch no account in common, so no guard tells the second of the first.
+    orders = [top_up_of(ada, 10, "key", currency) for currency in (Currency.USD, Currency.EUR)]
+    answers = await in_two_flights(books, database, *orders)
+    assert isinstance(answers[0], UnavailableError)
+    assert answers[1] == Receipt(orders[1].id, replayed=False)
+    assert [await books.balance(ada, currency) for currency in (Currency.USD, Currency.EUR)] == [100, 11]
 
 
 async def test_a_refusal_that_the_batch_before_caused_does_not_outlive_it(slow: tuple[Books, Slow]) -> None:
