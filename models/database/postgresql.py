@@ -1,8 +1,9 @@
 """PostgreSQL through asyncpg."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import asyncpg
 
@@ -15,12 +16,9 @@ from models.database.errors import (
     UnavailableError,
     UniqueError,
 )
+from models.database.pool import Pool
 from models.database.rows import Guard, RowsCommand, RowSet, SetsCommand, guarded_sql, steps
 from models.database.statements import Command, DialectName, Params, Query, Row
-
-# Each statement finds its rows by their keys, however many it is given: one plan serves for all, made once for each
-# connection. Planned for its parameters, a batch of a few hundred keys would read small tables whole.
-SETTINGS = {"plan_cache_mode": "force_generic_plan"}
 
 
 class PostgresDatabase(Database):
@@ -28,23 +26,37 @@ class PostgresDatabase(Database):
 
     dialect: DialectName = "postgresql"
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self.statements = 0
 
     @classmethod
     async def open(cls, url: str, connections: int) -> "PostgresDatabase":
         """Connects to the server at `url`."""
+        database = cls(Pool(url, connections))
         with _translated():
-            pool = await asyncpg.create_pool(
-                url, min_size=1, max_size=connections, reset=_keep_session, server_settings=SETTINGS
-            )
-        return cls(pool)
+            async with database._pool.lent():
+                return database
 
     async def fetch(self, query: Query[Row], **params: Any) -> list[Row]:
-        with _translated():
-            async with self._pool.acquire() as connection:
-                return await _Session(self, connection).fetch(query, **params)
+        compiled = query.compiled("postgresql")
+        values = compiled.bind(params)
+        self.statements += 1
+        # All reads come this way: it is worth to go without context managers.
+        try:
+            connection = await self._pool.take()
+            try:
+                records = await connection.fetch(compiled.sql, *values)
+            except asyncio.CancelledError:
+                self._pool.drop(connection)
+                raise
+            except BaseException:
+                self._pool.give_back(connection)
+                raise
+            self._pool.give_back(connection)
+        except Exception as error:  # noqa: BLE001 - it is raised again
+            _raise(error)
+        return query.rows(records, compiled)
 
     async def first(self, query: Query[Row], **params: Any) -> Row | None:
         rows = await self.fetch(query, **params)
@@ -56,13 +68,13 @@ class PostgresDatabase(Database):
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Transaction]:
         with _translated():
-            async with self._pool.acquire() as connection, connection.transaction():
+            async with self._pool.lent() as connection, connection.transaction():
                 yield _Session(self, connection)
 
     async def write(self, guard: Guard, sets: Sequence[RowSet], others: Sequence[Others] = ()) -> None:
         planned = list(steps(sets))
         with _translated():
-            async with self._pool.acquire() as connection:
+            async with self._pool.lent() as connection:
                 session = _Session(self, connection)
                 if not others and len(planned) <= 1:
                     await session.guarded(guard, *planned)
@@ -76,10 +88,6 @@ class PostgresDatabase(Database):
 
     async def close(self) -> None:
         await self._pool.close()
-
-
-async def _keep_session(_: Any) -> None:
-    """Nothing here changes a session's settings, so there is nothing to reset when a connection goes back."""
 
 
 class _Session(Transaction):
@@ -140,24 +148,35 @@ async def _same(transaction: Transaction) -> AsyncIterator[Transaction]:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except asyncpg.UniqueViolationError as error:
-        raise UniqueError(str(error)) from error
-    except asyncpg.IntegrityConstraintViolationError as error:
-        raise ConstraintError(str(error)) from error
-    except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError) as error:
-        raise ContentionError(str(error)) from error
-    except (asyncpg.InvalidCatalogNameError, asyncpg.InvalidAuthorizationSpecificationError) as error:
-        raise InvalidUrlError(str(error)) from error
-    except (
-        OSError,
-        asyncpg.PostgresConnectionError,
-        asyncpg.CannotConnectNowError,
-        asyncpg.TooManyConnectionsError,
-        asyncpg.AdminShutdownError,
-        asyncpg.CrashShutdownError,
-        asyncpg.InterfaceError,
-        asyncpg.InternalClientError,  # a connection that is asked while it reads that its server has gone
-    ) as error:
-        raise UnavailableError(str(error)) from error
-    except asyncpg.PostgresError as error:  # such as a value that its column cannot hold
-        raise DatabaseError(str(error)) from error
+    except Exception as error:  # noqa: BLE001 - it is raised again
+        _raise(error)
+
+
+_TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], type[DatabaseError]], ...] = (
+    ((asyncpg.UniqueViolationError,), UniqueError),
+    ((asyncpg.IntegrityConstraintViolationError,), ConstraintError),
+    ((asyncpg.SerializationError, asyncpg.DeadlockDetectedError), ContentionError),
+    ((asyncpg.InvalidCatalogNameError, asyncpg.InvalidAuthorizationSpecificationError), InvalidUrlError),
+    (
+        (
+            OSError,
+            asyncpg.PostgresConnectionError,
+            asyncpg.CannotConnectNowError,
+            asyncpg.TooManyConnectionsError,
+            asyncpg.AdminShutdownError,
+            asyncpg.CrashShutdownError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,  # a connection that is asked while it reads that its server has gone
+        ),
+        UnavailableError,
+    ),
+    ((asyncpg.PostgresError,), DatabaseError),  # such as a value that its column cannot hold
+)
+
+
+def _raise(error: Exception) -> NoReturn:
+    """Raises the error in this room's words; one that is no database's, as it is."""
+    for causes, kind in _TRANSLATIONS:
+        if isinstance(error, causes):
+            raise kind(str(error)) from error
+    raise error
