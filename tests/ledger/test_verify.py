@@ -263,8 +263,8 @@ EDITS = {
     "a journal is gone": Edit(remove(Journal), "its journal .* is not there"),
     "a journal is there twice": Edit(repeat(Journal, id=new_id()), "it has no postings"),
     "a journal has another id": Edit(alter(Journal, id=STRANGER), "its journal .* is not there"),
-    "a journal has another actor": Edit(alter(Journal, actor_id=STRANGER), "not the one of its actor"),
-    "a journal has another moment": Edit(alter(Journal, created_at=EPOCH), "not the one of its actor"),
+    "a journal has another actor": Edit(alter(Journal, actor_id=STRANGER), "not just the one of its actor"),
+    "a journal has another moment": Edit(alter(Journal, created_at=EPOCH), "not just the one of its actor"),
     "a journal takes back one that is not there": Edit(alter(Journal, reverses_id=STRANGER), "it takes back journal"),
     "a journal takes back itself": Edit(alter(Journal, reverses_id=col(Journal.id)), "or is itself"),
     "an account's sums change all at once": Edit(
@@ -327,11 +327,17 @@ EDITS = {
     "an entry is there twice": Edit(repeat(Entry, version=99), "or it has 2 entries there"),
     "a request is gone": Edit(remove(Idempotency, where=REQUEST), "0 requests stand for it"),
     "a request is there twice": Edit(repeat(Idempotency, where=REQUEST, key="another"), "2 requests stand for it"),
+    "a request is there once more, of another actor": Edit(
+        repeat(Idempotency, where=REQUEST, actor_id=STRANGER.value), "2 requests stand for it"
+    ),
+    "a request is there once more, of another moment": Edit(
+        repeat(Idempotency, where=REQUEST, key="another", created_at=EPOCH), "2 requests stand for it"
+    ),
     "a request stands for another journal": Edit(alter(Idempotency, 1, REQUEST, journal_id=A_JOURNAL), "0 requests"),
     "a request stands for no journal": Edit(alter(Idempotency, 0, REQUEST, journal_id=STRANGER), "is not there"),
     "a request stands for nothing": Edit(alter(Idempotency, 0, REQUEST, journal_id=None), "refused and posted"),
-    "a request is of another actor": Edit(alter(Idempotency, 0, REQUEST, actor_id=STRANGER), "0 requests"),
-    "a request is of another moment": Edit(alter(Idempotency, 0, REQUEST, created_at=EPOCH), "0 requests"),
+    "a request is of another actor": Edit(alter(Idempotency, 0, REQUEST, actor_id=STRANGER), "1 requests"),
+    "a request is of another moment": Edit(alter(Idempotency, 0, REQUEST, created_at=EPOCH), "1 requests"),
     "a request is refused after all": Edit(alter(Idempotency, 0, REQUEST, refusal="{}"), "refused and posted"),
     "a refusal is withdrawn": Edit(alter(Idempotency, 0, REFUSED, refusal=None), "refused and posted"),
 }
