@@ -18,6 +18,7 @@ from resolvers import inputs
 from resolvers.context import Context, Viewer
 from resolvers.errors import (
     IdempotencyConflictError,
+    InputError,
     InsufficientFundsError,
     LimitExceededError,
     LimitState,
@@ -177,6 +178,8 @@ def _refused(error: ledger.LedgerError) -> Exception:
         case ledger.IdempotencyConflictError():
             message = "This idempotency key was used before for another request."
             told = IdempotencyConflictError(message, ("idempotencyKey",), first_used_at=error.first_used_at)
+        case ledger.TooLargeError():
+            told = InputError("The amount is larger than an account can take.", AMOUNT)
         case _:
             return error
     return Refused(told)
