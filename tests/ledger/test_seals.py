@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -97,6 +98,22 @@ async def test_seals_while_money_moves(books: Books) -> None:
         await seals.seal(books.database, timedelta(milliseconds=500))
         assert await problems(books.database) == []
     await paying
+
+
+async def test_nothing_is_hashed_in_the_thread_that_serves(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+    sha256 = hashlib.sha256
+
+    def noted(data: bytes = b"") -> "hashlib._Hash":
+        threads.append(threading.get_ident())
+        return sha256(data)
+
+    await live(books)
+    monkeypatch.setattr(hashlib, "sha256", noted)
+    assert await seals.seal(books.database, NOW) == 1
+    assert await problems(books.database) == []
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 async def test_the_form_is_the_one_that_is_described(books: Books) -> None:
