@@ -17,6 +17,7 @@ from ledger.orders import (
     RefusalError,
     Resolution,
     StaleError,
+    TooLargeError,
     Write,
 )
 
@@ -37,5 +38,6 @@ __all__ = [
     "RefusalError",
     "Resolution",
     "StaleError",
+    "TooLargeError",
     "Write",
 ]

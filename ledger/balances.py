@@ -64,6 +64,11 @@ class Balance:
         return self.posted - leaving
 
     @property
+    def largest(self) -> int:
+        """The largest of the sums; what the account holds is never more."""
+        return max(self.debits_posted, self.credits_posted, self.debits_pending, self.credits_pending)
+
+    @property
     def shortfall(self) -> int:
         """How far the account is under its floor; 0 when it is not."""
         return 0 if self.account.floor is None else max(0, self.account.floor - self.available)

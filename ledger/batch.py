@@ -23,6 +23,7 @@ from ledger.orders import (
     RefusalError,
     Resolution,
     StaleError,
+    TooLargeError,
     Write,
 )
 from ledger.statements import (
@@ -35,7 +36,7 @@ from ledger.statements import (
 )
 from models.ids import new_id
 from models.ledger import Phase
-from models.money import Money
+from models.money import MAX_MINOR_UNITS, Money
 
 Outcome = Receipt | LedgerError
 
@@ -206,13 +207,15 @@ class _Trial:
                 self._post(self.balances[wallet_id], owed, amount)
 
     def check(self) -> None:
-        """Raises InsufficientFundsError if an account is under its floor."""
+        """Raises InsufficientFundsError if an account is under its floor, TooLargeError if it has more than it can."""
         for account_id, balance in self.balances.items():
             shortfall = balance.shortfall
             if shortfall:
                 currency = balance.account.currency
                 available = Money(self._before[account_id].available, currency)
                 raise InsufficientFundsError(available, Money(shortfall, currency))
+        if any(balance.largest > MAX_MINOR_UNITS for balance in self.balances.values()):
+            raise TooLargeError("A sum of an account would pass 64 bits.")
 
     def _take(self, line: Line, debit_id: UUID, credit_id: UUID, amount: int) -> None:
         debit, credit = self._balance(debit_id), self._balance(credit_id)

@@ -4,9 +4,13 @@ Each value is a letter (n nothing, i integer, t text, b bytes), the length of wh
 Moments are integers of microseconds since 1970, ids are bytes. A row is the name of its table and its columns. An item
 is a journal with its postings, its entries and its request, an account as it was opened, or a request that was refused;
 its hash is the SHA-256 of its rows, sorted.
+
+What is read is hashed a page at a time in a thread, so that whatever else the process does goes on meanwhile.
 """
 
+import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -170,47 +174,68 @@ _refusals = Query(_RequestRow, _refused)
 async def _journals_within(database: Database, since: datetime, until: datetime) -> AsyncIterator[Item]:
     first, bound = first_id(since), first_id(until)
     while journals := await database.fetch(_journals, first=first, bound=bound, most=PAGE):
-        of = {_bytes(journal.id): [encoded(("journals", *journal))] for journal in journals}
-        postings = dict.fromkeys(of, 0)
         page = {"first": UUID(bytes=_bytes(journals[0].id)), "last": UUID(bytes=_bytes(journals[-1].id))}
         times = [journal.created_at for journal in journals]
-        for posting in await database.fetch(_postings, **page):
-            if _put(of, "postings", posting):
-                postings[_bytes(posting.journal_id)] += 1
-        for entry in await database.fetch(_entries, **page):
-            _put(of, "entries", entry)
-        for request in await database.fetch(_requests, **page, since=min(times), until=max(times)):
-            _put(of, "idempotency", request)
-        for key, rows in of.items():
-            journal_id = UUID(bytes=key)
-            yield Item(f"journal {journal_id}", _hash(rows), journal_id, postings[key])
+        postings = await database.fetch(_postings, **page)
+        entries = await database.fetch(_entries, **page)
+        requests = await database.fetch(_requests, **page, since=min(times), until=max(times))
+        for item in await asyncio.to_thread(_journal_items, journals, postings, entries, requests):
+            yield item
         first = UUID(int=page["last"].int + 1)
 
 
-def _put(of: dict[bytes, list[bytes]], table: str, row: _PostingRow | _EntryRow | _RequestRow) -> bool:
-    rows = of.get(_bytes(row.journal_id))
-    if rows is None:  # the journal is gone, which shows by itself
-        return False
-    rows.append(encoded((table, *row)))
-    return True
+def _journal_items(
+    journals: Sequence[_JournalRow],
+    postings: Sequence[_PostingRow],
+    entries: Sequence[_EntryRow],
+    requests: Sequence[_RequestRow],
+) -> list[Item]:
+    rows = {_bytes(journal.id): [encoded(("journals", *journal))] for journal in journals}
+    of: Sequence[tuple[str, Sequence[Any]]] = ("postings", postings), ("entries", entries), ("idempotency", requests)
+    for table, found in of:
+        for row in found:
+            if (journal := rows.get(_bytes(row.journal_id))) is not None:  # one that is gone shows by itself
+                journal.append(encoded((table, *row)))
+    counts = Counter(_bytes(posting.journal_id) for posting in postings)
+    return [
+        Item(f"journal {(journal_id := UUID(bytes=key))}", _hash(hashed), journal_id, counts[key])
+        for key, hashed in rows.items()
+    ]
 
 
 async def _accounts_within(database: Database, since: datetime, until: datetime) -> AsyncIterator[Item]:
     first, bound = first_id(since), first_id(until)
     while accounts := await database.fetch(_accounts, first=first, bound=bound, most=PAGE):
-        for account in accounts:
-            yield Item(f"account {UUID(bytes=_bytes(account.id))}", _hash([encoded(("accounts", *account))]))
+        for item in await asyncio.to_thread(_account_items, accounts):
+            yield item
         first = UUID(int=int.from_bytes(_bytes(accounts[-1].id)) + 1)
+
+
+def _account_items(accounts: Sequence[_AccountRow]) -> list[Item]:
+    return [
+        Item(f"account {UUID(bytes=_bytes(account.id))}", _hash([encoded(("accounts", *account))]))
+        for account in accounts
+    ]
 
 
 async def _refusals_within(database: Database, since: datetime, until: datetime) -> AsyncIterator[Item]:
     at: Any = _microseconds(since) if database.dialect == "sqlite" else since
     actor, key = UUID(int=0), ""
     while refusals := await database.fetch(_refusals, at=at, actor=actor, key=key, until=until, most=PAGE):
-        for refusal in refusals:
-            actor = UUID(bytes=_bytes(refusal.actor_id))
-            yield Item(f"request {refusal.key!r} of {actor}", _hash([encoded(("idempotency", *refusal))]))
+        for item in await asyncio.to_thread(_refusal_items, refusals):
+            yield item
         at, key = refusals[-1].created_at, refusals[-1].key
+        actor = UUID(bytes=_bytes(refusals[-1].actor_id))
+
+
+def _refusal_items(refusals: Sequence[_RequestRow]) -> list[Item]:
+    return [
+        Item(
+            f"request {refusal.key!r} of {UUID(bytes=_bytes(refusal.actor_id))}",
+            _hash([encoded(("idempotency", *refusal))]),
+        )
+        for refusal in refusals
+    ]
 
 
 def _microseconds(moment: datetime) -> int:

@@ -91,8 +91,8 @@ class Ledger:
     async def submit(self, order: Order) -> Receipt:
         """Posts the order with all its writes, or nothing of it.
 
-        Raises RefusalError (kept under the key), IdempotencyConflictError, StaleError, BusyError, the DatabaseError of
-        a write that came with the order, or ValueError if the order posts nothing. If the caller goes away the order is
+        Raises RefusalError (kept under the key), IdempotencyConflictError, StaleError, TooLargeError, BusyError, the
+        DatabaseError of a write that came with the order, or ValueError if the order posts nothing. If the caller goes away the order is
         still posted; its key finds it again.
         """
         if self._stopping or len(self._waiting) >= MAX_WAITING:

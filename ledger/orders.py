@@ -125,6 +125,10 @@ class IdempotencyConflictError(LedgerError):
         self.first_used_at = first_used_at
 
 
+class TooLargeError(LedgerError):
+    """One of the order's accounts cannot take so much: a sum of it would pass 64 bits. Nothing was posted."""
+
+
 class RefusalError(LedgerError):
     """The order cannot be posted. The refusal is kept: the same key is answered the same way for ever."""
 

@@ -145,15 +145,13 @@ RULES = (
     ),
     _rule(
         "a journal was asked for once",
-        "Journal {0}: {2} requests stand for it, and not the one of its actor at its moment.",
+        "Journal {0}: {2} requests stand for it, and not just the one of its actor at its moment.",
         """
-        SELECT id, NULL, CAST(COALESCE(requests, 0) AS TEXT), NULL
-        FROM journals LEFT JOIN (
-            SELECT journal_id, actor_id, created_at, count(*) AS requests
-            FROM idempotency GROUP BY journal_id, actor_id, created_at
-        ) AS asked ON asked.journal_id = id AND asked.actor_id = journals.actor_id
-            AND asked.created_at = journals.created_at
-        WHERE COALESCE(requests, 0) <> 1
+        SELECT journals.id, NULL, CAST(count(journal_id) AS TEXT), NULL
+        FROM journals LEFT JOIN idempotency ON journal_id = journals.id
+        GROUP BY journals.id HAVING count(journal_id) <> 1 OR SUM(CASE
+            WHEN idempotency.actor_id = journals.actor_id AND idempotency.created_at = journals.created_at THEN 1
+            ELSE 0 END) <> 1
         """,
     ),
     _rule(

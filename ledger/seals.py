@@ -4,6 +4,7 @@ Whoever alters a sealed row has to alter all seals from there on, and then the n
 elsewhere. Sealing reads what is safely in the past, so nothing that moves money waits for it.
 """
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -155,6 +156,10 @@ async def _block(
 ) -> _Block:
     """What lies between the block before and `until`; with `sealed`, to be compared with that seal."""
     held = [item async for item in items(database, _end(previous), until)]
+    return await asyncio.to_thread(_closed, held, previous, until, sealed)
+
+
+def _closed(held: list[Item], previous: SealRow | None, until: datetime, sealed: SealRow | None) -> _Block:
     journals = [item.journal_id for item in held if item.journal_id is not None]
     seal = SealRow(
         number=sealed.number if sealed else previous.number + 1 if previous else 1,

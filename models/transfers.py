@@ -15,7 +15,10 @@ from models.types import BigInt, Id, Timestamp, choice, one_of_check, table_args
 
 
 class TransferKind(StrEnum):
-    """What a transfer is: a tip of a post, a payment between people, a refund of either, or money over a rail."""
+    """What a transfer is: a tip of a post, a payment between people, something given back, or money over a rail.
+
+    Of money over a rail, a top-up has no sender and a withdrawal no recipient.
+    """
 
     TIP = "TIP"
     PAYMENT = "PAYMENT"

@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, cast, func, select
+from sqlalchemy import BigInteger, ColumnElement, Select, bindparam, case, cast, func, select
 from sqlmodel import col
 
-from models.database import Query, any_of, day_of
+from models.database import Query, any_of, day_of, share_of
 from models.money import Currency, Money
 from models.transfers import Transfer, TransferKind
 from models.types import EPOCH
@@ -64,11 +64,10 @@ class _SourceRow(NamedTuple):
     total: int
 
 
+_AMOUNT, _FEE, _REFUNDED = col(Transfer.amount), col(Transfer.fee), col(Transfer.refunded)
 # What is left of the amount, less what is left of the fee; refunds give the fee back in the same proportion.
-_KEPT: ColumnElement[int] = (
-    col(Transfer.amount)
-    - col(Transfer.refunded)
-    - (col(Transfer.fee) - col(Transfer.fee) * col(Transfer.refunded) // col(Transfer.amount))
+_KEPT: ColumnElement[int] = case(
+    (_REFUNDED == 0, _AMOUNT - _FEE), else_=_AMOUNT - _REFUNDED - (_FEE - share_of(_FEE, _REFUNDED, _AMOUNT))
 )
 _TOTAL = cast(func.sum(_KEPT), BigInteger).label("total")
 

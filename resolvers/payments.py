@@ -29,7 +29,7 @@ async def send_money(
     amount, kept_note = check_money(checks, asked, key, note)
     checks.done()
     hashed = request_hash("sendMoney", to=to, amount=amount, note=kept_note, visibility=visibility)
-    request = Request(viewer, key, hashed)
+    request = Request(viewer.user_id, key, hashed)
     recipient = await _recipient(ctx, to)
     refusal = await _refusal(ctx, viewer, recipient)
     if recipient is None or refusal is not None:

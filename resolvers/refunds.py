@@ -42,7 +42,7 @@ async def refund_transfer(ctx: Context, public_id: str, asked: MoneyAsked | None
     amount = None if asked is None else checks.check(AMOUNT, inputs.money, asked)
     checks.check(("idempotencyKey",), inputs.idempotency_key, key)
     checks.done()
-    request = Request(viewer, key, request_hash("refundTransfer", transfer=public_id, amount=amount))
+    request = Request(viewer.user_id, key, request_hash("refundTransfer", transfer=public_id, amount=amount))
     for _ in range(ATTEMPTS):
         original = await _received(ctx, public_id)
         refusal = _refusal(original, viewer.user_id, amount)
@@ -87,26 +87,8 @@ async def _post(ctx: Context, request: Request, original: TransferRow, amount: M
     back = original.amount - original.refunded if amount is None else amount.minor_units
     paid = refund.Paid(original.sender_id, original.recipient_id, original.amount, original.fee, original.currency)
     share = refund.fee_share(paid, original.refunded, back)
-    transfer = TransferRow(
-        id=ctx.new_id(),
-        kind=TransferKind.REFUND,
-        sender_id=original.recipient_id,
-        recipient_id=original.sender_id,
-        post_id=None,
-        amount=back,
-        fee=share,
-        refunded=0,
-        refund_of_id=original.id,
-        currency=original.currency,
-        status=TransferStatus.COMPLETED,
-        visibility=Visibility.PARTIES_ONLY,
-        note=None,
-        rail=None,
-        environment=None,
-        network_code=None,
-        created_at=ctx.now(),
-    )
-    writes = [Write(_add_refund, {"original_id": original.id, "given_back": back})]
+    transfer = given_back(ctx, original, back, share)
+    writes = [count_refund(original, back)]
     if original.post_id is not None:
         total = {"tipped_id": original.post_id, "in_currency": original.currency, "given_back": back}
         writes.append(Write(take_from_total, total))
@@ -122,6 +104,34 @@ async def _post(ctx: Context, request: Request, original: TransferRow, amount: M
         draws=(draw,),
         writes=tuple(writes),
         reverses_id=original.id,
+    )
+
+
+def count_refund(original: TransferRow, amount: int) -> Write:
+    """Counts what is given back of a transfer; with all of it, it is reversed. The database refuses more than that."""
+    return Write(_add_refund, {"original_id": original.id, "given_back": amount})
+
+
+def given_back(ctx: Context, original: TransferRow, amount: int, fee: int = 0) -> TransferRow:
+    """The row of what gives back `amount` of a transfer, with `fee` of its fee: from its recipient to its sender."""
+    return TransferRow(
+        id=ctx.new_id(),
+        kind=TransferKind.REFUND,
+        sender_id=original.recipient_id,
+        recipient_id=original.sender_id,
+        post_id=None,
+        amount=amount,
+        fee=fee,
+        refunded=0,
+        refund_of_id=original.id,
+        currency=original.currency,
+        status=TransferStatus.COMPLETED,
+        visibility=Visibility.PARTIES_ONLY,
+        note=None,
+        rail=None,
+        environment=None,
+        network_code=None,
+        created_at=ctx.now(),
     )
 
 

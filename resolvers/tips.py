@@ -173,7 +173,7 @@ async def tip_post(
     amount, kept_note = check_money(checks, asked, key, note)
     checks.done()
     hashed = request_hash("tipPost", post=post_id, amount=amount, note=kept_note, visibility=visibility)
-    request = Request(viewer, key, hashed)
+    request = Request(viewer.user_id, key, hashed)
     tipped = await post_by_public_id(ctx, post_id)
     refusal = await _refusal(ctx, viewer, tipped)
     if tipped is None or refusal is not None:

@@ -10,14 +10,15 @@ from uuid import UUID
 from sqlalchemy import select
 
 import ledger
-from ledger import Draw, Line, Order, Receipt, Write
+from ledger import Draw, Line, Order, Receipt, Resolution, Write
 from models.database import Query, any_of, insert_rows
 from models.money import Currency, Money
 from models.transfers import Rail, RailEnvironment, Transfer, TransferKind, TransferStatus, Visibility
 from resolvers import inputs
-from resolvers.context import Context, Viewer
+from resolvers.context import Context
 from resolvers.errors import (
     IdempotencyConflictError,
+    InputError,
     InsufficientFundsError,
     LimitExceededError,
     LimitState,
@@ -107,9 +108,9 @@ def request_hash(operation: str, **given: Any) -> bytes:
 
 
 class Request(NamedTuple):
-    """A request for money to move, and how it is known again."""
+    """A request for money to move: whose, and how it is known again."""
 
-    viewer: Viewer
+    actor_id: UUID
     key: str
     hash: bytes
 
@@ -120,12 +121,39 @@ async def recalled(ctx: Context, request: Request, refusal: UserError) -> Moved:
     What was posted stays answered, even if by now it would not be allowed.
     """
     try:
-        receipt = await ctx.app.ledger.recall(request.viewer.user_id, request.key, request.hash)
+        receipt = await ctx.app.ledger.recall(request.actor_id, request.key, request.hash)
     except ledger.LedgerError as error:
         raise _refused(error) from error
     if receipt is None:
         raise Refused(refusal)
     return await _moved(ctx, receipt)
+
+
+def order_of(
+    request: Request,
+    transfer: TransferRow,
+    lines: tuple[Line, ...] = (),
+    *,
+    kind: str,
+    resolutions: tuple[Resolution, ...] = (),
+    draws: tuple[Draw, ...] = (),
+    writes: tuple[Write, ...] = (),
+    reverses_id: UUID | None = None,
+) -> Order:
+    """The order that moves a transfer's money and writes its row, which each line of a wallet's statement needs."""
+    return Order(
+        id=transfer.id,
+        kind=kind,
+        actor_id=request.actor_id,
+        key=request.key,
+        request_hash=request.hash,
+        created_at=transfer.created_at,
+        lines=lines,
+        resolutions=resolutions,
+        draws=draws,
+        writes=(Write(_insert, transfer._asdict()), *writes),
+        reverses_id=reverses_id,
+    )
 
 
 async def post(
@@ -139,18 +167,7 @@ async def post(
     reverses_id: UUID | None = None,
 ) -> Moved:
     """Posts a transfer with its row and `writes` in one transaction. Raises Refused."""
-    order = Order(
-        id=transfer.id,
-        kind=transfer.kind,
-        actor_id=request.viewer.user_id,
-        key=request.key,
-        request_hash=request.hash,
-        created_at=transfer.created_at,
-        lines=lines,
-        draws=draws,
-        writes=(Write(_insert, transfer._asdict()), *writes),
-        reverses_id=reverses_id,
-    )
+    order = order_of(request, transfer, lines, kind=transfer.kind, draws=draws, writes=writes, reverses_id=reverses_id)
     try:
         receipt = await ctx.app.ledger.submit(order)
     except ledger.LedgerError as error:
@@ -177,9 +194,18 @@ def _refused(error: ledger.LedgerError) -> Exception:
         case ledger.IdempotencyConflictError():
             message = "This idempotency key was used before for another request."
             told = IdempotencyConflictError(message, ("idempotencyKey",), first_used_at=error.first_used_at)
+        case ledger.TooLargeError():
+            told = InputError("The amount is larger than an account can take.", AMOUNT)
         case _:
             return error
     return Refused(told)
+
+
+def called(transfer: TransferRow) -> str:
+    """What a statement calls a transfer. What has no recipient has left over a rail."""
+    if transfer.recipient_id is not None:
+        return transfer.kind
+    return "WITHDRAWAL" if transfer.kind is TransferKind.TOP_UP else "CHARGEBACK"
 
 
 def amount_of(transfer: TransferRow) -> Money:

@@ -145,7 +145,7 @@ async def top_up_wallet(ctx: Context, source_id: str | None, asked: MoneyAsked, 
     amount, _ = check_money(checks, asked, key, None)
     checks.done()
     hashed = request_hash("topUpWallet", source=source_id, amount=amount)
-    request = Request(viewer, key, hashed)
+    request = Request(viewer.user_id, key, hashed)
     source = await _source(ctx, viewer.user_id, source_id)
     if source is None:
         return await recalled(ctx, request, NotFoundError("You have no such funding source.", ("fundingSourceId",)))

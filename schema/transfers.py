@@ -23,7 +23,7 @@ class Transfer(Node):
     fee: Money = computed(transfers.fee_of, "The house's share of the amount.")
     status: TransferStatus = strawberry.field(description="Where it stands.")
     sender: User | None = edge(transfers.senders_of, "Who gave the money; null when it came over a rail.")
-    recipient: User | None = edge(transfers.recipients_of, "Who received it.")
+    recipient: User | None = edge(transfers.recipients_of, "Who received it; null when it left over a rail.")
     note: str | None = strawberry.field(description="What the sender wrote to it.")
     visibility: Visibility = strawberry.field(description="Who may see it, besides its two parties.")
     created_at: datetime = strawberry.field(description="When it was asked for.")
@@ -51,9 +51,12 @@ class Payment(Transfer):
         return transfers.of_kind(row, TransferKind.PAYMENT)
 
 
-@strawberry.type(description="A tip or a payment given back, whole or in part. Its fee is the house's share of that.")
+@strawberry.type(
+    description="A tip or a payment given back, whole or in part, or what came or went over a rail and was taken back."
+    " Its fee is the house's share of that."
+)
 class Refund(Transfer):
-    """A tip or a payment given back."""
+    """A transfer given back."""
 
     refund_of: Transfer = edge(refunds.refunded_by, "What is given back.")
 
@@ -63,9 +66,9 @@ class Refund(Transfer):
         return transfers.of_kind(row, TransferKind.REFUND)
 
 
-@strawberry.type(description="Money that entered over a rail: a top-up.")
+@strawberry.type(description="Money that entered or left over a rail: a top-up or a withdrawal.")
 class RailTransfer(Transfer):
-    """Money that entered over a rail."""
+    """Money that entered or left over a rail."""
 
     rail: Rail = strawberry.field(description="The network.")
     environment: RailEnvironment = strawberry.field(description="Whether it is play money or real money.")

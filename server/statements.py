@@ -14,7 +14,7 @@ from resolvers.context import App, Context, Viewer
 from resolvers.errors import PublicError
 from resolvers.ids import public_id
 from resolvers.statements import StatementLine, lines
-from resolvers.transfers import KINDS
+from resolvers.transfers import KINDS, called
 from server.answers import HttpError, bad_request, refusal
 from server.rate_limits import RateLimits
 from server.sign_in import sign_in_of
@@ -93,7 +93,7 @@ def _row(line: StatementLine) -> list[str]:
     return [
         str(entry.version),
         entry.created_at.isoformat().replace("+00:00", "Z"),
-        transfer.kind,
+        called(transfer),
         str(Money(entry.amount, entry.currency).amount),
         str(Money(entry.balance_after, entry.currency).amount),
         entry.currency,

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 DATABASES = ["sqlite", "postgresql"]
 TEMPLATE = "migrated"
 UNTOUCHED = "untouched.db"
+MEMORY = Path("/dev/shm")
+ROOM_BYTES = 1 << 28
 LOG_TAIL = 20_000
 
 # A slow machine must not fail a test. `--hypothesis-profile=proof` looks longer.
@@ -59,19 +62,31 @@ def postgres_template(postgres_server: Postgres) -> str:
 
 
 @pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sqlite_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where SQLite files are: in memory if there is room, because there no commit waits for a disk."""
+    if not MEMORY.is_dir() or not os.access(MEMORY, os.W_OK) or shutil.disk_usage(MEMORY).free < ROOM_BYTES:
+        yield tmp_path_factory.mktemp("sqlite")
+        return
+    with TemporaryDirectory(prefix="hatful-sqlite-", dir=MEMORY) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(sqlite_folder: Path) -> Path:
     """A migrated file that every test's own is a copy of."""
-    path = tmp_path_factory.mktemp("template") / "template.db"
+    path = sqlite_folder / "template.db"
     migrate.upgrade(f"sqlite:///{path}")
     return path
 
 
 @pytest.fixture
-def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
-    """A migrated SQLite database of the test's own."""
-    path = tmp_path / "hatful.db"
-    shutil.copy(sqlite_template, path)
-    return f"sqlite:///{path}"
+def sqlite_url(request: pytest.FixtureRequest, sqlite_folder: Path, sqlite_template: Path) -> Iterator[str]:
+    """A migrated SQLite database of the test's own. A proof's is on the disk, as everybody's is."""
+    is_proof = request.node.get_closest_marker("proof") is not None
+    with TemporaryDirectory(dir=None if is_proof else sqlite_folder) as folder:
+        path = Path(folder) / "hatful.db"
+        shutil.copy(sqlite_template, path)
+        yield f"sqlite:///{path}"
 
 
 @pytest.fixture
@@ -206,10 +221,10 @@ def client(server: Server) -> Iterator[Client]:
 
 
 @pytest.fixture(scope="session", params=DATABASES)
-def shared_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def shared_server(request: pytest.FixtureRequest, sqlite_folder: Path) -> Iterator[Server]:
     """The real server on a database that all tests share, once on each kind. A story makes its own people there."""
-    folder = tmp_path_factory.mktemp("shared")
     with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(dir=sqlite_folder)))
         if request.param == "sqlite":
             url = f"sqlite:///{folder / 'shared.db'}"
             shutil.copy(request.getfixturevalue("sqlite_template"), folder / "shared.db")
@@ -228,9 +243,10 @@ def visitor(shared_server: Server) -> Iterator[Client]:
 
 
 @pytest.fixture(scope="session")
-def demo_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def demo_server(sqlite_folder: Path) -> Iterator[Server]:
     """`hatful serve --demo`, begun with nothing. All tests share it."""
-    folder = tmp_path_factory.mktemp("demo")
+    folder = sqlite_folder / "demo"
+    folder.mkdir()
     with serve(folder, "--demo") as server:
         with (
             closing(sqlite3.connect(next(folder.rglob("demo.db")))) as filled,

@@ -9,7 +9,7 @@ from models.database.errors import (
     UnavailableError,
     UniqueError,
 )
-from models.database.expressions import any_number_of, any_of, any_pair_of, columns_of, day_of, insert
+from models.database.expressions import any_number_of, any_of, any_pair_of, columns_of, day_of, insert, share_of
 from models.database.opening import open_database
 from models.database.pages import PageQuery
 from models.database.rows import Guard, RevisionRow, RowsCommand, RowSet, add_to_rows, insert_rows, update_rows
@@ -42,5 +42,6 @@ __all__ = [
     "insert",
     "insert_rows",
     "open_database",
+    "share_of",
     "update_rows",
 ]

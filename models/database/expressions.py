@@ -13,7 +13,7 @@ from sqlmodel import SQLModel
 
 from models.types import Ids, Numbers, Texts
 
-__all__ = ["any_number_of", "any_of", "any_pair_of", "columns_of", "day_of", "insert", "split_ids"]
+__all__ = ["any_number_of", "any_of", "any_pair_of", "columns_of", "day_of", "insert", "share_of", "split_ids"]
 
 
 def columns_of(row: type[tuple[Any, ...]], *tables: type[SQLModel]) -> list[Any]:
@@ -102,6 +102,30 @@ def _day_of_on_postgresql(element: _DayOf, compiler: SQLCompiler, **words: Any) 
 @compiles(_DayOf, "sqlite")
 def _day_of_on_sqlite(element: _DayOf, compiler: SQLCompiler, **words: Any) -> str:
     return f"({compiler.process(*element.clauses, **words)} / 86400000000)"
+
+
+class _ShareOf(FunctionElement[int]):
+    """A whole's share, exact."""
+
+    name = "share_of"
+    type = BigInteger()
+    inherit_cache = True
+
+
+def share_of(whole: Any, part: Any, total: Any) -> ColumnElement[int]:
+    """`whole` × `part` ÷ `total` of integers that are not negative, rounded down. The product may pass 64 bits."""
+    return _ShareOf(whole, part, total)
+
+
+@compiles(_ShareOf, "postgresql")
+def _share_of_on_postgresql(element: _ShareOf, compiler: SQLCompiler, **words: Any) -> str:
+    whole, part, total = (compiler.process(clause, **words) for clause in element.clauses)
+    return f"CAST(div(CAST({whole} AS numeric) * {part}, {total}) AS bigint)"
+
+
+@compiles(_ShareOf, "sqlite")
+def _share_of_on_sqlite(element: _ShareOf, compiler: SQLCompiler, **words: Any) -> str:
+    return f"share_of({compiler.process(element.clauses, **words)})"
 
 
 class _AnyPairOf(FunctionElement[bool]):

@@ -33,7 +33,12 @@ def connect(path: str) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA recursive_triggers = ON")  # else INSERT OR REPLACE slips past the append-only triggers
+    connection.create_function("share_of", 3, _share_of, deterministic=True)  # an integer of SQLite has 64 bits
     return connection
+
+
+def _share_of(whole: int, part: int, total: int) -> int:
+    return whole * part // total
 
 
 class SqliteDatabase(Database):

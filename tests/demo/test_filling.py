@@ -3,7 +3,9 @@
 import shutil
 from collections import Counter, namedtuple
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import pytest
@@ -29,6 +31,7 @@ from resolvers.limits import limits_of
 from resolvers.pagination import window
 from resolvers.posts import post_by_public_id
 from resolvers.wallets import WalletRow
+from tests.conftest import DATABASES
 from tests.harness.audits import miscounts
 from tests.harness.backdoor import backdoor
 
@@ -47,37 +50,47 @@ class InterruptedError(Exception):
     """Ctrl-C."""
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def kind(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
-
-
-@pytest.fixture(scope="module")
-def url(kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@pytest.fixture(scope="module", params=DATABASES)
+def url(request: pytest.FixtureRequest) -> Iterator[str]:
     """A migrated database for the whole module."""
-    if kind == "sqlite":
-        path = tmp_path_factory.mktemp("demo") / "demo.db"
-        shutil.copy(request.getfixturevalue("sqlite_template"), path)
-        yield f"sqlite:///{path}"
+    if request.param == "sqlite":
+        with copied(request) as url:
+            yield url
         return
     server, template = request.getfixturevalue("postgres_server"), request.getfixturevalue("postgres_template")
-    with ExitStack() as stack:
-        yield stack.enter_context(server.database(template))
+    with server.database(template) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
 async def filled(url: str) -> AsyncIterator[Filled]:
+    """The demo, filled in with interruptions."""
+    for moment in INTERRUPTED_AT:
+        async with running(url) as app:
+            with pytest.raises(InterruptedError):
+                await demo.fill(app, interruption(moment))
+            assert await demo.state(app) in (demo.State.EMPTY, demo.State.PARTIAL)
     async with running(url) as app:
+        assert await demo.state(app) is demo.State.PARTIAL
         await demo.fill(app)
         yield Filled(url, app)
 
 
-@pytest.fixture
-def elsewhere(kind: str, request: pytest.FixtureRequest) -> str:
-    """A migrated database of the other kind."""
-    other: str = request.getfixturevalue("postgresql_url" if kind == "sqlite" else "sqlite_url")
-    return other
+@pytest.fixture(scope="module")
+async def undisturbed(request: pytest.FixtureRequest) -> AsyncIterator[App]:
+    """The demo, filled in at one go."""
+    with copied(request) as url:
+        async with running(url) as app:
+            await demo.fill(app)
+            yield app
+
+
+@contextmanager
+def copied(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A migrated SQLite database."""
+    with TemporaryDirectory(dir=request.getfixturevalue("sqlite_folder")) as folder:
+        shutil.copy(request.getfixturevalue("sqlite_template"), path := Path(folder) / "demo.db")
+        yield f"sqlite:///{path}"
 
 
 @asynccontextmanager
@@ -213,21 +226,11 @@ async def test_is_not_filled_twice(filled: Filled) -> None:
 
 
 async def test_goes_on_where_it_was_interrupted_and_is_the_same_on_both_databases(
-    filled: Filled, elsewhere: str
+    filled: Filled, undisturbed: App
 ) -> None:
-    for moment in INTERRUPTED_AT:
-        async with running(elsewhere) as app:
-            with pytest.raises(InterruptedError):
-                await demo.fill(app, interruption(moment))
-            assert await demo.state(app) in (demo.State.EMPTY, demo.State.PARTIAL)
-    async with running(elsewhere) as app:
-        assert await demo.state(app) is demo.State.PARTIAL
-        await demo.fill(app)
-        assert await demo.is_filled(app)
-        assert (await verify(app.database)).problems == []
-        here, there = await contents(filled.app.database), await contents(app.database)
-        for name, kept in here.items():
-            assert there[name] == kept, name
+    here, there = await contents(filled.app.database), await contents(undisturbed.database)
+    for name, kept in here.items():
+        assert there[name] == kept, name
 
 
 async def test_leaves_other_peoples_data_alone(app: App, database: Database) -> None:

@@ -15,15 +15,16 @@ from ledger import (
     Receipt,
     Resolution,
     StaleError,
+    TooLargeError,
 )
 from ledger.batch import Outcome
 from ledger.books import Claim
-from ledger.kinds.wallets import wallet
+from ledger.kinds.wallets import rail_clearing, wallet
 from ledger.orders import refusal_from
 from ledger.statements import ClaimRow, UsageRow
 from models.ids import new_id
 from models.ledger import Phase
-from models.money import Money
+from models.money import MAX_MINOR_UNITS, Money
 from tests.harness.batches import ADA, BOB, EVE, NOW, TODAY, TOMORROW, balances, batch, draw, written
 from tests.harness.books import USD, order, payment_of, tip_of
 
@@ -115,6 +116,46 @@ def test_the_accounts_to_write_are_in_the_order_of_their_ids() -> None:
     ids = [balance.account.id for balance in books.changed()]
     assert ids == sorted(ids)
     assert len(ids) == 3
+
+
+# Sums of 64 bits
+
+
+def test_a_sum_may_be_as_large_as_64_bits_and_no_larger() -> None:
+    books = batch(ada=100, bob=MAX_MINOR_UNITS - 50)
+    assert isinstance(books.add(payment_of(ADA, BOB, 50)), Receipt)
+    assert balances(books) == {ADA: 50, BOB: MAX_MINOR_UNITS}
+    assert isinstance(books.add(payment_of(ADA, BOB, 1)), TooLargeError)
+
+
+def test_what_would_pass_64_bits_leaves_nothing_and_harms_no_neighbour() -> None:
+    books = batch(ada=100, bob=MAX_MINOR_UNITS - 50, eve=0)
+    orders = [payment_of(ADA, BOB, 20), payment_of(ADA, BOB, 40), payment_of(ADA, EVE, 40), payment_of(ADA, BOB, 30)]
+    outcomes = [books.add(each) for each in orders]
+    assert [type(outcome) for outcome in outcomes] == [Receipt, TooLargeError, Receipt, Receipt]
+    assert balances(books) == {ADA: 10, BOB: MAX_MINOR_UNITS, EVE: 40}
+    posted = [each.key for each in (orders[0], orders[2], orders[3])]
+    assert written(books.claims, "key") == posted, "its key can be used again"
+
+
+def test_a_payer_who_lacks_the_funds_is_told_so_first() -> None:
+    books = batch(ada=100, bob=MAX_MINOR_UNITS)
+    assert isinstance(books.add(payment_of(ADA, BOB, 101)), InsufficientFundsError)
+
+
+def test_a_wallet_that_has_passed_on_all_it_had_is_full_as_well() -> None:
+    """Each of its sums grows for ever, whatever is left on it."""
+    books = batch(bob=MAX_MINOR_UNITS, eve=0)
+    assert isinstance(books.add(payment_of(BOB, EVE, MAX_MINOR_UNITS)), Receipt)
+    assert isinstance(books.add(payment_of(EVE, BOB, 1)), TooLargeError)
+    assert balances(books) == {BOB: 0, EVE: MAX_MINOR_UNITS}
+
+
+def test_what_is_held_may_not_pass_64_bits_either() -> None:
+    books = batch(ada=100, bob=0)
+    most = Line(rail_clearing(USD), wallet(ADA, USD), MAX_MINOR_UNITS, Phase.PEND)
+    assert isinstance(books.add(order("HOLD", ADA, (most,))), Receipt)
+    assert isinstance(books.add(order("HOLD", ADA, (most._replace(amount=1),))), TooLargeError)
 
 
 # Messages and expectations

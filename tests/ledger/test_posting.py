@@ -8,13 +8,14 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from ledger import InsufficientFundsError, Ledger, Receipt
+from ledger import InsufficientFundsError, Ledger, Receipt, TooLargeError
 from ledger.kinds.wallets import rail_clearing, wallet
 from ledger.reads import balances_of_owners, entries_at
+from ledger.verify import verify
 from models.database import ConstraintError, Database, Query, columns_of
 from models.ids import HOUSE, new_id
 from models.ledger import Journal
-from models.money import Currency, Money
+from models.money import MAX_MINOR_UNITS, Currency, Money
 from tests.conftest import Counted
 from tests.harness.backdoor import Backdoor
 from tests.harness.books import USD, Books, contents, order, payment_of, tip_of, top_up_of
@@ -49,6 +50,23 @@ async def test_a_payment_opens_the_payees_wallet(books: Books) -> None:
     [ada], bob = await books.people(1, 500), new_id()
     await books.submit(payment_of(ada, bob, 500))
     assert await books.balances([ada, bob]) == [0, 500]
+
+
+async def test_what_would_pass_64_bits_leaves_nothing_and_its_neighbours_are_posted(
+    books: Books, backdoor: Backdoor
+) -> None:
+    [ada], bob = await books.people(1, MAX_MINOR_UNITS), new_id()
+    await books.submit(payment_of(ada, bob, MAX_MINOR_UNITS))
+    before = await contents(backdoor)
+    with pytest.raises(TooLargeError):
+        await books.submit(payment_of(bob, ada, 1))
+    assert await contents(backdoor) == before
+    eve = new_id()
+    orders = [payment_of(bob, eve, 1), payment_of(bob, ada, 1), payment_of(bob, eve, 2)]
+    outcomes = await asyncio.gather(*map(books.submit, orders), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [Receipt, TooLargeError, Receipt]
+    assert await books.balances([ada, bob, eve]) == [0, MAX_MINOR_UNITS - 3, 3]
+    assert (await verify(books.database)).problems == []
 
 
 async def test_a_tip_without_a_fee_arrives_whole(books: Books, backdoor: Backdoor) -> None:

@@ -22,7 +22,7 @@ from tests.proofs.crashes import START_UNITS, Acknowledged, Crowd, People, nurse
 
 BOOKS = "books"
 WORKING_SECONDS = (0.02, 0.4)
-KILLS = [pytest.param(2, id="small"), pytest.param(100, id="full", marks=pytest.mark.proof)]
+KILLS = [pytest.param(1, id="small"), pytest.param(100, id="full", marks=pytest.mark.proof)]
 
 
 class _ClaimRow(NamedTuple):

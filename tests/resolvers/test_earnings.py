@@ -69,6 +69,16 @@ async def test_what_was_given_back_is_no_earning(town: Town, parts: list[str]) -
     assert sum(day.total.minor_units for day in found.by_day) == found.total.minor_units
 
 
+@pytest.mark.parametrize("parts", [["10000000000000000.01"], ["0.01", "29999999999999999.98"]])
+async def test_sums_are_exact_where_a_fee_times_a_refund_passes_64_bits(town: Town, parts: list[str]) -> None:
+    ada, ben = await town.person("ada", "30000000000000000.00"), await town.person("ben")
+    tip = (await ada.tips(await ben.post(), "30000000000000000.00")).transfer
+    assert tip.fee > 1 << 57
+    for part in parts:
+        await refunds.refund_transfer(ben.ctx(), public_id(Kind.TIP, tip.id), money(part), key=new_key())
+    assert (await earned(ben)).total == (await ben.balance()).available
+
+
 async def test_currencies_are_apart(town: Town) -> None:
     ada, ben = await town.person("ada", "20"), await town.person("ben")
     await ada.tops_up("20", EUR)

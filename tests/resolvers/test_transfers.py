@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from ledger.verify import verify
 from models.money import Currency, Money
 from models.transfers import TransferKind, Visibility
 from resolvers import payments, tips, wallets
@@ -338,10 +339,24 @@ async def test_what_would_pass_64_bits_moves_nothing_and_harms_nobody(app: App, 
     ada, ben = await town.people("ada", "ben")
     await ada.tops_up("92233720368547758.07")
     before = await contents(backdoor)
-    outcomes = await asyncio.gather(ada.tops_up("0.01"), ben.tops_up("5", Currency.EUR), return_exceptions=True)
-    assert [isinstance(outcome, Moved) for outcome in outcomes] == [False, True]
+    too_large = InputError("The amount is larger than an account can take.", ("amount", "amount"))
+    assert await refusal(ada.tops_up("0.01", key="k")) == too_large
+    assert await contents(backdoor) == before, "its key can be used again"
+    errors, _ = await asyncio.gather(refusal(ada.tops_up("0.01")), ben.tops_up("5", Currency.EUR))
+    assert errors == too_large
     assert [await ada.has(), await ben.has(Currency.EUR)] == ["92233720368547758.07", "5.00"]
     assert len((await contents(backdoor))["journals"]) == len(before["journals"]) + 1
+    assert (await verify(app.database)).problems == []
+
+
+async def test_a_client_is_told_of_an_amount_that_would_pass_64_bits(app: App) -> None:
+    town = Town(replace(app, policy=replace(app.policy, money_limits=False)))
+    ada = await town.person("ada", "92233720368547758.07")
+    mutation = """mutation { topUpWallet(input: {amount: {amount: "0.01", currency: USD}, idempotencyKey: "k"}) {
+        transfer { amount { amount } } userErrors { __typename ... on InputError { code path } }
+    } }"""
+    error = {"__typename": "InputError", "code": "INVALID", "path": ["amount", "amount"]}
+    assert (await town.ask(mutation, ada)).data["topUpWallet"] == {"transfer": None, "userErrors": [error]}
 
 
 async def test_what_is_kept_of_a_transfer(scene: Scene) -> None:
