@@ -92,8 +92,8 @@ class Ledger:
         """Posts the order with all its writes, or nothing of it.
 
         Raises RefusalError (kept under the key), IdempotencyConflictError, StaleError, TooLargeError, BusyError, the
-        DatabaseError of a write that came with the order, or ValueError if the order posts nothing. If the caller goes away the order is
-        still posted; its key finds it again.
+        DatabaseError of a write that came with the order, or ValueError if the order posts nothing. If the caller goes
+        away the order is still posted; its key finds it again.
         """
         if self._stopping or len(self._waiting) >= MAX_WAITING:
             raise BusyError("The ledger is busy.")

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from ledger import Ledger
 from models.accounts import TokenKind
-from models.database import ContentionError, Database, Transaction
+from models.database import ContentionError, Database, Gathering, Transaction
 from models.database.connection import Reader
 from models.ids import new_id
 from models.money import Money
@@ -82,7 +82,7 @@ class Context:
         """Where the product is reached, for links: scheme and host."""
         self.policy = app.policy
         self.viewer = viewer
-        self.database: Store = app.database
+        self.database: Store = Gathering(app.database)
         self.session: Session | None = None
         """The session that this request has begun."""
         self.signed_out = False

@@ -1,6 +1,6 @@
 """The database: statements compiled once, run on the raw driver, on SQLite or PostgreSQL."""
 
-from models.database.connection import Database, Others, Reader, Transaction
+from models.database.connection import Ask, Database, Others, Reader, Transaction
 from models.database.errors import (
     ConstraintError,
     ContentionError,
@@ -10,17 +10,20 @@ from models.database.errors import (
     UniqueError,
 )
 from models.database.expressions import any_number_of, any_of, any_pair_of, columns_of, day_of, insert, share_of
+from models.database.gathering import Gathering
 from models.database.opening import open_database
 from models.database.pages import PageQuery
 from models.database.rows import Guard, RevisionRow, RowsCommand, RowSet, add_to_rows, insert_rows, update_rows
 from models.database.statements import Command, Query
 
 __all__ = [
+    "Ask",
     "Command",
     "ConstraintError",
     "ContentionError",
     "Database",
     "DatabaseError",
+    "Gathering",
     "Guard",
     "InvalidUrlError",
     "Others",

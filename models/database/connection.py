@@ -2,13 +2,20 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from models.database.rows import Guard, RowSet
 from models.database.statements import Command, DialectName, Params, Query, Row
 
 Others = tuple[Command, Sequence[Params]]
 """A command, and the parameters of each of its runs."""
+
+
+class Ask(NamedTuple):
+    """A read: a query and its parameters."""
+
+    query: Query[Any]
+    params: Params
 
 
 class Reader(Protocol):
@@ -45,6 +52,10 @@ class Database(Reader, Protocol):
     dialect: DialectName
     statements: int
     """How many statements have been sent so far."""
+
+    async def fetch_together(self, asks: Sequence[Ask]) -> list[list[Any]]:
+        """The rows of each read, all in one trip; on PostgreSQL in one statement, as of one moment."""
+        ...
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """A transaction that commits when the block ends, and is undone if it raises.

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import asyncpg
 
-from models.database.connection import Database, Others, Transaction
+from models.database.connection import Ask, Database, Others, Transaction
 from models.database.errors import (
     ConstraintError,
     ContentionError,
@@ -18,7 +18,7 @@ from models.database.errors import (
 )
 from models.database.pool import Pool
 from models.database.rows import Guard, RowsCommand, RowSet, SetsCommand, guarded_sql, steps
-from models.database.statements import Command, DialectName, Params, Query, Row
+from models.database.statements import Command, DialectName, Params, Query, Row, together_sql
 
 
 class PostgresDatabase(Database):
@@ -40,13 +40,23 @@ class PostgresDatabase(Database):
 
     async def fetch(self, query: Query[Row], **params: Any) -> list[Row]:
         compiled = query.compiled("postgresql")
-        values = compiled.bind(params)
+        return query.rows(await self._records(compiled.sql, compiled.bind(params)), compiled)
+
+    async def fetch_together(self, asks: Sequence[Ask]) -> list[list[Any]]:
+        if len(asks) == 1:
+            return [await self.fetch(asks[0].query, **asks[0].params)]
+        compiled = [ask.query.compiled("postgresql") for ask in asks]
+        values = [value for one, ask in zip(compiled, asks, strict=True) for value in one.bind(ask.params)]
+        [found] = await self._records(together_sql(tuple(ask.query for ask in asks)), values)
+        return [ask.query.rows(records, one) for ask, records, one in zip(asks, found, compiled, strict=True)]
+
+    async def _records(self, sql: str, values: Sequence[Any]) -> Any:
         self.statements += 1
         # All reads come this way: it is worth to go without context managers.
         try:
             connection = await self._pool.take()
             try:
-                records = await connection.fetch(compiled.sql, *values)
+                records = await connection.fetch(sql, *values)
             except asyncio.CancelledError:
                 self._pool.drop(connection)
                 raise
@@ -56,7 +66,7 @@ class PostgresDatabase(Database):
             self._pool.give_back(connection)
         except Exception as error:  # noqa: BLE001 - it is raised again
             _raise(error)
-        return query.rows(records, compiled)
+        return records
 
     async def first(self, query: Query[Row], **params: Any) -> Row | None:
         rows = await self.fetch(query, **params)

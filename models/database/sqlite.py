@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from models.database.connection import Database, Others, Transaction
+from models.database.connection import Ask, Database, Others, Transaction
 from models.database.errors import (
     ConstraintError,
     ContentionError,
@@ -67,6 +67,10 @@ class SqliteDatabase(Database):
     async def fetch(self, query: Query[Row], **params: Any) -> list[Row]:
         self.statements += 1
         return await self._on(self._readers, lambda connection: _fetch(connection, query, params))
+
+    async def fetch_together(self, asks: Sequence[Ask]) -> list[list[Any]]:
+        self.statements += 1
+        return await self._on(self._readers, lambda connection: [_fetch(connection, *ask) for ask in asks])
 
     async def first(self, query: Query[Row], **params: Any) -> Row | None:
         rows = await self.fetch(query, **params)

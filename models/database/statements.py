@@ -1,6 +1,8 @@
 """Statements: SQLAlchemy expressions over the tables, compiled to SQL once for each dialect."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import count
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
@@ -77,6 +79,24 @@ class Command(_Statement):
     def __init__(self, statement: Insert | Update | Delete) -> None:
         super().__init__(lambda _: statement)
         self.number = next(self._numbers)
+
+
+@lru_cache(maxsize=1_000)
+def together_sql(queries: tuple[Query[Any], ...]) -> str:
+    """PostgreSQL's statement that gives one row: for each query the array of its rows.
+
+    Its parameters are those of the queries, one after another.
+    """
+    parts, before = [], 0
+    for query in queries:
+        compiled = query.compiled("postgresql")
+        parts.append(f"ARRAY(SELECT ROW(part.*) FROM ({_renumbered(compiled.sql, before)}) AS part)")
+        before += compiled.parameters
+    return f"SELECT {', '.join(parts)}"
+
+
+def _renumbered(sql: str, before: int) -> str:
+    return re.sub(r"\$(\d+)", lambda number: f"${int(number[1]) + before}", sql)
 
 
 def _compile(statement: Any, dialect: Dialect) -> Compiled:

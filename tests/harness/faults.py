@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from models.database import Database, Guard, Others, Query, RowSet, Transaction
+from models.database import Ask, Database, Guard, Others, Query, RowSet, Transaction
 from models.database.statements import Row
 
 
@@ -24,6 +24,9 @@ class FaultyDatabase(Database):
 
     async def fetch(self, query: Query[Row], **params: Any) -> list[Row]:
         return await self._real.fetch(query, **params)
+
+    async def fetch_together(self, asks: Sequence[Ask]) -> list[list[Any]]:
+        return await self._real.fetch_together(asks)
 
     async def first(self, query: Query[Row], **params: Any) -> Row | None:
         return await self._real.first(query, **params)

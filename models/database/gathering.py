@@ -1,0 +1,64 @@
+"""Reads that are asked for at the same moment, sent together."""
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+from typing import Any, NamedTuple
+
+from models.database.connection import Ask, Database, Reader, Transaction
+from models.database.errors import DatabaseError, UnavailableError
+from models.database.statements import Query, Row
+
+
+class _Asked(NamedTuple):
+    ask: Ask
+    answer: "asyncio.Future[list[Any]]"
+
+
+class Gathering(Reader):
+    """The reads of one operation: what its fields ask for at once makes one trip to the database.
+
+    A read that stands alone goes alone, and at once.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._asked: list[_Asked] = []
+        self._sending: set[asyncio.Task[None]] = set()
+
+    async def fetch(self, query: Query[Row], **params: Any) -> list[Row]:
+        loop = asyncio.get_running_loop()
+        if not self._asked:
+            loop.call_soon(self._send)  # behind all that runs now, and may ask for something too
+        answer: asyncio.Future[list[Row]] = loop.create_future()
+        self._asked.append(_Asked(Ask(query, params), answer))
+        return await answer
+
+    async def first(self, query: Query[Row], **params: Any) -> Row | None:
+        rows = await self.fetch(query, **params)
+        return rows[0] if rows else None
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """A transaction of the database's own."""
+        return self._database.transaction()
+
+    def _send(self) -> None:
+        asked, self._asked = self._asked, []
+        task = asyncio.create_task(self._answer(asked))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    async def _answer(self, asked: list[_Asked]) -> None:
+        try:
+            found = await self._database.fetch_together([one.ask for one in asked])
+        except Exception as error:  # noqa: BLE001 - whoever waits is told
+            if len(asked) > 1 and isinstance(error, DatabaseError) and not isinstance(error, UnavailableError):
+                for one in asked:  # one of them is at fault: it must not take the others with it
+                    await self._answer([one])
+                return
+            for one in asked:
+                if not one.answer.done():
+                    one.answer.set_exception(error)
+            return
+        for one, rows in zip(asked, found, strict=True):
+            if not one.answer.done():
+                one.answer.set_result(rows)
