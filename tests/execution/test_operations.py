@@ -10,7 +10,8 @@ from graphql import GraphQLError
 from execution import operations
 from execution.fields import root
 from execution.loaders import Loaders
-from execution.operations import MAX_CHARACTERS, MAX_TOKENS, Operations, ReadOnlyError, Request, Response
+from execution.documents import MAX_CHARACTERS, MAX_TOKENS
+from execution.operations import Operations, ReadOnlyError, Request, Response
 
 
 class Bell:
@@ -257,13 +258,13 @@ class Preparations:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
-        prepare = operations._prepared
+        prepare = operations.prepared
 
         def counting(schema: Any, query: str) -> Any:
             self.count += 1
             return prepare(schema, query)
 
-        monkeypatch.setattr(operations, "_prepared", counting)
+        monkeypatch.setattr(operations, "prepared", counting)
 
 
 async def test_a_document_is_prepared_once(bell: Bell, monkeypatch: pytest.MonkeyPatch) -> None:
