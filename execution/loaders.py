@@ -1,6 +1,7 @@
 """DataLoaders for batch functions: one for each function and set of arguments, for as long as an operation runs."""
 
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import fields, is_dataclass
 from inspect import isawaitable
 from typing import Any
 
@@ -13,6 +14,12 @@ It may be `async`. If one of the values is an exception, its parent's field fail
 """
 
 
+async def values_of(batch: BatchFunction, context: Any, parents: list[Any], **arguments: Any) -> Sequence[Any]:
+    """What a batch function gives, whether or not it has to wait."""
+    values = batch(context, parents, **arguments)
+    return await values if isawaitable(values) else values
+
+
 def key_of(function: Callable[..., Any], arguments: dict[str, Any]) -> Hashable:
     """What is equal for calls that ask the same."""
     if not arguments:
@@ -21,7 +28,11 @@ def key_of(function: Callable[..., Any], arguments: dict[str, Any]) -> Hashable:
 
 
 def _hashable(value: Any) -> Hashable:
-    return tuple(map(_hashable, value)) if isinstance(value, list) else value
+    if isinstance(value, list):
+        return tuple(map(_hashable, value))
+    if is_dataclass(value):  # an input object
+        return (type(value), *(_hashable(getattr(value, field.name)) for field in fields(value)))
+    return value  # type: ignore[no-any-return]
 
 
 class Loaders:
@@ -40,8 +51,7 @@ class Loaders:
         if loader is None:
 
             async def load(parents: list[Any]) -> Sequence[Any]:
-                values = batch(context, parents, **arguments)
-                return await values if isawaitable(values) else values
+                return await values_of(batch, context, parents, **arguments)
 
             loader = self._loaders[key] = DataLoader(load)
         return loader.load(parent)

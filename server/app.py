@@ -40,7 +40,8 @@ def create_app(settings: Settings) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with running(settings) as app, sealing(app.database):
             limits = RateLimits() if settings.rate_limits else None
-            endpoint = GraphQL(app, Operations(core_schema, present), page.page, limits)
+            operations = Operations(core_schema, present, plans=settings.execution == "plans")
+            endpoint = GraphQL(app, operations, page.page, limits)
             # What is alive now stays so: the collector need not look at it again.
             gc.collect()
             gc.freeze()

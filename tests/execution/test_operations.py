@@ -7,10 +7,10 @@ import pytest
 import strawberry
 from graphql import GraphQLError
 
-from execution import operations
+from execution import documents, operations
+from execution.documents import MAX_CHARACTERS, MAX_TOKENS
 from execution.fields import root
 from execution.loaders import Loaders
-from execution.documents import MAX_CHARACTERS, MAX_TOKENS
 from execution.operations import Operations, ReadOnlyError, Request, Response
 
 
@@ -258,7 +258,7 @@ class Preparations:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
-        prepare = operations.prepared
+        prepare = documents.prepared
 
         def counting(schema: Any, query: str) -> Any:
             self.count += 1

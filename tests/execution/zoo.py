@@ -1,7 +1,6 @@
 """A schema in which everything is that execution knows, and in which everything can go wrong.
 
-What a field does is in its name: `good`, `none`, `raises`, `wrong` (a value of another kind), each as a column, computed,
-and as an edge, nullable and not.
+What a field does is in its name. Most of what fails is there twice: where null may stand, and where it may not.
 """
 
 from collections.abc import Callable
@@ -233,7 +232,7 @@ def one_animal(keeper: Keeper, *, id: Annotated[strawberry.ID, "Its number."]) -
 
 async def found(keeper: Keeper, *, by: Annotated[Which, "How."]) -> Any:
     if by.name is strawberry.UNSET:
-        return one_animal(keeper, id=by.id or "")
+        return one_animal(keeper, id=by.id or strawberry.ID(""))
     return next((row for row in ANIMALS.values() if row.name == by.name), None)
 
 
@@ -284,3 +283,4 @@ class Mutation:
 
 
 SCHEMA = strawberry.Schema(Query, Mutation, types=[Cat, Fish, Whale])._schema
+SCHEMA.type_map["Which"].is_one_of = True  # type: ignore[attr-defined]  # as the product's schema does
