@@ -1,5 +1,6 @@
 """How many SQL statements a page costs: as many as another that is ten times as long."""
 
+import asyncio
 from typing import Any, NamedTuple
 
 import pytest
