@@ -10,6 +10,7 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
+    OverlappingFieldsCanBeMergedRule,
     VariableNode,
     get_operation_ast,
     parse,
@@ -22,11 +23,18 @@ from graphql.language import Visitor
 
 from execution.coercion import Signature, Variables
 from execution.compiler import Compiled, compiled
+from execution.limits import (
+    MAX_CHARACTERS,
+    MAX_COMMENTS,
+    MAX_TOKENS,
+    TOO_DEEP,
+    OverlappingFields,
+    check_size,
+    check_text,
+)
 from execution.plans import NotCoveredError, Plan, plan
 
-MAX_CHARACTERS = 200_000
-MAX_TOKENS = 10_000
-MAX_COMMENTS = 1_000
+RULES = tuple(OverlappingFields if rule is OverlappingFieldsCanBeMergedRule else rule for rule in specified_rules)
 MAX_ERRORS = 20
 """How many faults of a document are told."""
 MAX_VARIANTS = 8
@@ -132,12 +140,17 @@ class Document:
 def prepared(schema: GraphQLSchema, query: str) -> Document | list[GraphQLError]:
     """The document of a text, or why it is refused."""
     try:
+        check_text(query)
         node = parse(query, max_lexical_tokens=MAX_TOKENS, max_comments=MAX_COMMENTS, max_source_length=MAX_CHARACTERS)
     except GraphQLError as error:
         return [coded(error, "GRAPHQL_PARSE_FAILED")]
     except RecursionError:
-        return [coded(GraphQLError("The document is nested too deeply."), "GRAPHQL_PARSE_FAILED")]
-    errors = validate(schema, node, specified_rules, max_errors=MAX_ERRORS)
+        return [coded(GraphQLError(TOO_DEEP), "GRAPHQL_PARSE_FAILED")]
+    try:
+        check_size(node)
+    except GraphQLError as error:
+        return [error]
+    errors = validate(schema, node, RULES, max_errors=MAX_ERRORS)
     if errors:
         return [coded(error, "GRAPHQL_VALIDATION_FAILED") for error in errors]
     return Document(schema, node)

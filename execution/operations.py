@@ -8,7 +8,8 @@ from typing import Any
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType, execute
 
 from execution import running
-from execution.documents import MAX_CHARACTERS, Document, Operation, Recent, coded, prepared
+from execution.documents import Document, Operation, Recent, coded, prepared
+from execution.limits import MAX_CHARACTERS
 
 MAX_DOCUMENTS = 1_000
 

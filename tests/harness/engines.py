@@ -68,15 +68,15 @@ class Engines:
 def assert_equal(got: Answer, told: Answer, why: object) -> None:
     """Fails unless two answers are equal: as they go out, and in their errors, whose order no engine promises.
 
-    Where several errors make the same place null, the specification leaves open which of them are told: those that
-    came to light before the place was null. There at least one must be the same.
+    Where several errors make the same place null, those are told that came to light before it was null. Functions that
+    run side by side leave that open, so there some of graphql-core's errors are enough.
     """
     assert _without_errors(got) == _without_errors(told), why
     got_at, told_at = _by_place(got), _by_place(told)
     assert got_at.keys() == told_at.keys(), why
     for place, errors in told_at.items():
         if len(errors | got_at[place]) > 1 and _is_above(place, errors | got_at[place]):
-            assert errors & got_at[place], why
+            assert got_at[place] <= errors, why
         else:
             assert errors == got_at[place], why
 
