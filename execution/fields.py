@@ -10,7 +10,8 @@ Each leaves its function in the field's metadata, where a planner finds it witho
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from inspect import isawaitable
 from typing import Annotated, Any, Protocol, get_args
 
 import strawberry
@@ -26,6 +27,24 @@ class Loading(Protocol):
     """What the context of an operation must have for edges to work."""
 
     loaders: Loaders
+
+
+class Rows:
+    """Tells which rows are of a type: `is_type_of = Rows(TransferRow, kind=TransferKind.TIP)`.
+
+    The class of the row decides, and if that is not enough the value of one attribute. A plan reads both from here, and
+    looks a row's type up instead of trying one type after another.
+    """
+
+    def __init__(self, row: type, **attribute: Hashable) -> None:
+        assert len(attribute) <= 1, "one attribute tells rows of a class apart"
+        self.row = row
+        self.attribute = next(iter(attribute), None)
+        self.value = attribute.get(self.attribute) if self.attribute else None
+
+    def __call__(self, row: object, _: object) -> bool:
+        """Whether a row is of the type."""
+        return isinstance(row, self.row) and (self.attribute is None or getattr(row, self.attribute) == self.value)
 
 
 def computed(compute: Callable[..., Any], description: str) -> Any:
@@ -47,10 +66,11 @@ def edge(batch: BatchFunction, description: str) -> Any:
 
 
 def root(resolve: Callable[..., Any], description: str) -> Any:
-    """A field of a root type: `async (context, **arguments) -> value`."""
+    """A field of a root type: `(context, **arguments) -> value`, `async` if it has to wait."""
 
     async def resolve_root(self: Any, info: strawberry.Info[Any, None], **arguments: Any) -> Any:
-        return await resolve(info.context, **_given(arguments))
+        value = resolve(info.context, **_given(arguments))
+        return await value if isawaitable(value) else value
 
     return _field(resolve_root, resolve, with_info=True, description=description, metadata={ROOT: resolve})
 

@@ -1,32 +1,17 @@
-"""Runs operations: parse and validate once, execute with graphql-core, present errors."""
+"""Runs operations: by a compiled plan, or on graphql-core where there is none; and presents errors."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-from graphql import (
-    DocumentNode,
-    ExecutionResult,
-    GraphQLError,
-    GraphQLSchema,
-    OperationDefinitionNode,
-    OperationType,
-    execute,
-    get_operation_ast,
-    parse,
-    specified_rules,
-    validate,
-)
+from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType, execute
 
-MAX_CHARACTERS = 200_000
-MAX_TOKENS = 10_000
-MAX_COMMENTS = 1_000
+from execution import running
+from execution.documents import Document, Operation, Recent, coded, prepared
+from execution.limits import MAX_CHARACTERS
+
 MAX_DOCUMENTS = 1_000
-
-Key = TypeVar("Key")
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,98 +39,73 @@ class ReadOnlyError(GraphQLError):
 class Operations:
     """Runs operations against one schema.
 
-    `present` is given each error before it leaves, and returns what may be shown of it.
+    `present` is given each error before it leaves, and returns what may be shown of it. Without `plans` everything
+    runs on graphql-core, through the same functions and to the same answers.
     """
 
-    def __init__(self, schema: GraphQLSchema, present: Callable[[GraphQLError], GraphQLError]) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, present: Callable[[GraphQLError], GraphQLError], *, plans: bool = True
+    ) -> None:
         self._schema = schema
         self._present = present
-        self._documents: _Recent[str, DocumentNode | list[GraphQLError]] = _Recent(MAX_DOCUMENTS)
+        self._plans = plans
+        self._documents: Recent[str, Document | list[GraphQLError]] = Recent(MAX_DOCUMENTS)
 
     async def run(self, request: Request, context: Any) -> Response:
         """Runs one operation. Raises ReadOnlyError; every other fault is in the response's errors."""
         document = self._document(request.query)
         if isinstance(document, list):
             return self._refused(document)
-        operation = get_operation_ast(document, request.operation_name)
+        operation = document.operation(request.operation_name)
         if operation is None:
-            return self._refused([_coded(_unknown_operation(request, document), "BAD_USER_INPUT")])
-        if operation.operation is not OperationType.QUERY and request.read_only:
+            return self._refused([coded(_unknown_operation(request, document), "BAD_USER_INPUT")])
+        if operation.node.operation is not OperationType.QUERY and request.read_only:
             raise ReadOnlyError("Only queries can be sent this way; send mutations by POST.")
+        variables = operation.signature.coerce(request.variables or {})
+        if isinstance(variables, list):
+            return self._refused([coded(error, "BAD_USER_INPUT") for error in variables])
+        ready = operation.ready(variables) if self._plans else None
+        if ready is None:
+            return await self._run_on_core(operation, request, context)
+        data, errors = await running.run(ready.plan, ready.parts, context, variables)
+        return self._executed(data, errors)
+
+    async def _run_on_core(self, operation: Operation, request: Request, context: Any) -> Response:
         result = execute(
             self._schema,
-            document,
+            operation.document,
             variable_values=request.variables,
             operation_name=request.operation_name,
             context_value=context,
         )
         return self._answer(await result if isawaitable(result) else result)
 
-    def _document(self, query: str) -> DocumentNode | list[GraphQLError]:
+    def _document(self, query: str) -> Document | list[GraphQLError]:
         found = self._documents.get(query)
         if found is None:
-            found = _prepared(self._schema, query)
+            found = prepared(self._schema, query)
             if len(query) <= MAX_CHARACTERS:
                 self._documents.put(query, found)
         return found
 
     def _answer(self, result: ExecutionResult) -> Response:
         if result.data is None and result.errors and all(error.path is None for error in result.errors):
-            return self._refused([_coded(error, "BAD_USER_INPUT") for error in result.errors])
-        body: dict[str, Any] = {"data": result.data}
-        if result.errors:
-            body["errors"] = [self._present(error).formatted for error in result.errors]
+            return self._refused([coded(error, "BAD_USER_INPUT") for error in result.errors])
+        return self._executed(result.data, result.errors)
+
+    def _executed(self, data: dict[str, Any] | None, errors: list[GraphQLError] | None) -> Response:
+        body: dict[str, Any] = {"data": data}
+        if errors:
+            body["errors"] = [self._present(error).formatted for error in errors]
         return Response(body, executed=True)
 
     def _refused(self, errors: list[GraphQLError]) -> Response:
         return Response({"errors": [self._present(error).formatted for error in errors]}, executed=False)
 
 
-def _prepared(schema: GraphQLSchema, query: str) -> DocumentNode | list[GraphQLError]:
-    try:
-        document = parse(
-            query, max_lexical_tokens=MAX_TOKENS, max_comments=MAX_COMMENTS, max_source_length=MAX_CHARACTERS
-        )
-    except GraphQLError as error:
-        return [_coded(error, "GRAPHQL_PARSE_FAILED")]
-    except RecursionError:
-        return [_coded(GraphQLError("The document is nested too deeply."), "GRAPHQL_PARSE_FAILED")]
-    errors = validate(schema, document, specified_rules, max_errors=20)
-    if errors:
-        return [_coded(error, "GRAPHQL_VALIDATION_FAILED") for error in errors]
-    return document
-
-
-def _unknown_operation(request: Request, document: DocumentNode) -> GraphQLError:
-    names = [
-        node.name.value for node in document.definitions if isinstance(node, OperationDefinitionNode) and node.name
-    ]
+def _unknown_operation(request: Request, document: Document) -> GraphQLError:
     if request.operation_name is not None:
         return GraphQLError(f"The document has no operation named {request.operation_name!r}.")
-    if names:
+    if document.names:
         return GraphQLError("The document has several operations: say which in operationName.")
     return GraphQLError("The document has no operation.")
-
-
-def _coded(error: GraphQLError, code: str) -> GraphQLError:
-    error.extensions = {"code": code, **(error.extensions or {})}
-    return error
-
-
-class _Recent(Generic[Key, Value]):
-    """The values of the keys that were asked for last."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._values: OrderedDict[Key, Value] = OrderedDict()
-
-    def get(self, key: Key) -> Value | None:
-        value = self._values.get(key)
-        if value is not None:
-            self._values.move_to_end(key)
-        return value
-
-    def put(self, key: Key, value: Value) -> None:
-        self._values[key] = value
-        if len(self._values) > self._size:
-            self._values.popitem(last=False)

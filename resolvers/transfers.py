@@ -216,8 +216,3 @@ def amount_of(transfer: TransferRow) -> Money:
 def fee_of(transfer: TransferRow) -> Money:
     """The house's share of the amount."""
     return Money(transfer.fee, transfer.currency)
-
-
-def of_kind(row: object, kind: TransferKind) -> bool:
-    """Whether a row is a transfer of this kind."""
-    return isinstance(row, TransferRow) and row.kind is kind

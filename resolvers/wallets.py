@@ -29,6 +29,9 @@ from resolvers.transfers import Moved, Request, TransferRow, check_money, post, 
 InCurrency = Annotated[Currency, "In which currency."]
 AsOf = Annotated[datetime | None, "At which moment; now if nothing is said."]
 
+Entry = EntryRow
+"""A statement line, as the ledger keeps it."""
+
 RAILS: dict[Rail, RailAdapter] = {Rail.SANDBOX: SandboxRail()}
 
 
@@ -204,8 +207,3 @@ def entry_amount(entry: EntryRow) -> Money:
 def entry_balance(entry: EntryRow) -> Money:
     """The balance after the line."""
     return Money(entry.balance_after, entry.currency)
-
-
-def is_entry(row: object) -> bool:
-    """Whether a row is a statement line."""
-    return isinstance(row, EntryRow)

@@ -1,11 +1,10 @@
 """What only the signed-in see of themselves."""
 
 from datetime import datetime
-from typing import Any
 
 import strawberry
 
-from execution.fields import computed, edge
+from execution.fields import Rows, computed, edge
 from resolvers import accounts, earnings, funding, limits
 from resolvers.context import TokenScope
 from resolvers.ids import Kind
@@ -32,10 +31,7 @@ class AccessToken(Node):
         description="How much it may spend in one UTC day; null: only the account's own limits."
     )
 
-    @classmethod
-    def is_type_of(cls, row: Any, _: Any) -> bool:
-        """Whether this is the type of a row."""
-        return isinstance(row, accounts.TokenRow)
+    is_type_of = Rows(accounts.TokenRow)
 
 
 @strawberry.type(description="The signed-in person, with what is private.")

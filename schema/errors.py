@@ -1,10 +1,11 @@
 """Expected failures as clients see them: data beside the result, with nothing written."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
+from execution.fields import Rows
 from resolvers import errors
 from resolvers.errors import UserErrorCode
 from schema.money import Money
@@ -37,30 +38,21 @@ class UserError:
 class InputError(UserError):
     """A value cannot be accepted."""
 
-    @classmethod
-    def is_type_of(cls, row: Any, _: Any) -> bool:
-        """Whether this is the type of a resolver's error."""
-        return isinstance(row, errors.InputError)
+    is_type_of = Rows(errors.InputError)
 
 
 @strawberry.type(description="Something that is named does not exist, or not for this viewer.")
 class NotFoundError(UserError):
     """Something that is named does not exist."""
 
-    @classmethod
-    def is_type_of(cls, row: Any, _: Any) -> bool:
-        """Whether this is the type of a resolver's error."""
-        return isinstance(row, errors.NotFoundError)
+    is_type_of = Rows(errors.NotFoundError)
 
 
 @strawberry.type(description="The viewer, or the token, may not do this.")
 class NotPermittedError(UserError):
     """The viewer, or the token, may not do this."""
 
-    @classmethod
-    def is_type_of(cls, row: Any, _: Any) -> bool:
-        """Whether this is the type of a resolver's error."""
-        return isinstance(row, errors.NotPermittedError)
+    is_type_of = Rows(errors.NotPermittedError)
 
 
 @strawberry.type(description="The wallet has too little.")
@@ -70,10 +62,7 @@ class InsufficientFundsError(UserError):
     available: Money = strawberry.field(description="What the wallet has.")
     shortfall: Money = strawberry.field(description="How much more it would need.")
 
-    @classmethod
-    def is_type_of(cls, row: Any, _: Any) -> bool:
-        """Whether this is the type of a resolver's error."""
-        return isinstance(row, errors.InsufficientFundsError)
+    is_type_of = Rows(errors.InsufficientFundsError)
 
 
 @strawberry.type(description="A limit would be passed.")
@@ -82,10 +71,7 @@ class LimitExceededError(UserError):
 
     limit: Limit = strawberry.field(description="The limit.")
 
-    @classmethod
-    def is_type_of(cls, row: Any, _: Any) -> bool:
-        """Whether this is the type of a resolver's error."""
-        return isinstance(row, errors.LimitExceededError)
+    is_type_of = Rows(errors.LimitExceededError)
 
 
 @strawberry.type(description="The idempotency key was used before for another request.")
@@ -94,10 +80,7 @@ class IdempotencyConflictError(UserError):
 
     first_used_at: datetime = strawberry.field(description="When it was first used.")
 
-    @classmethod
-    def is_type_of(cls, row: Any, _: Any) -> bool:
-        """Whether this is the type of a resolver's error."""
-        return isinstance(row, errors.IdempotencyConflictError)
+    is_type_of = Rows(errors.IdempotencyConflictError)
 
 
 ContentError = Annotated[

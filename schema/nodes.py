@@ -16,11 +16,13 @@ class Node:
     id: strawberry.ID = strawberry.field(description="The global id: opaque, and never another's.")
 
 
-def global_id(kind: Kind | Callable[[Any], Kind], key: Callable[[Any], Any] = lambda row: row.id) -> Any:
+def global_id(kind: Kind | Callable[[Any], Kind], key: Callable[[Any], Any] | None = None) -> Any:
     """The field `id` of a type."""
-    if isinstance(kind, Kind):
-        return computed(lambda row: public_id(kind, key(row)), "The global id.")
-    return computed(lambda row: public_id(kind(row), key(row)), "The global id.")
+    if not isinstance(kind, Kind):
+        return computed(lambda row: public_id(kind(row), row.id), "The global id.")
+    if key is None:
+        return computed(lambda row: public_id(kind, row.id), "The global id.")
+    return computed(lambda row: public_id(kind, key(row)), "The global id.")
 
 
 @strawberry.type(description="What lies around a page of a list.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 
 from execution.fields import computed, root
-from execution.loaders import BatchFunction
+from execution.loaders import BatchFunction, values_of
 from resolvers.errors import Refused, UserError
 from schema.context import OperationContext
 
@@ -66,7 +66,7 @@ def of_result(name: str, batch: BatchFunction) -> BatchFunction:
 
     async def over_payloads(ctx: Any, payloads: list[Payload]) -> list[Any]:
         values = {n: value for n, payload in enumerate(payloads) if (value := getattr(payload, name)) is not None}
-        found = await batch(ctx, list(values.values())) if values else []
+        found = await values_of(batch, ctx, list(values.values())) if values else []
         by_place = dict(zip(values, found, strict=True))
         return [by_place.get(n) for n in range(len(payloads))]
 

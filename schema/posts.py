@@ -1,11 +1,11 @@
 """Posts as clients see them."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import strawberry
 
-from execution.fields import edge
+from execution.fields import Rows, edge
 from resolvers import posts
 from resolvers import tips as tipping
 from resolvers.ids import Kind
@@ -45,10 +45,7 @@ class Post(Node):
         tipping.viewer_tip_total_of, "What the viewer has tipped it; null when signed out."
     )
 
-    @classmethod
-    def is_type_of(cls, row: Any, _: Any) -> bool:
-        """Whether this is the type of a row."""
-        return isinstance(row, posts.PostRow)
+    is_type_of = Rows(posts.PostRow)
 
 
 @strawberry.type(description="A post's place in a list.")

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, NewType
 
+import orjson
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
@@ -53,8 +54,13 @@ def _parse_moment(value: Any) -> datetime:
         raise ValueError(fault) from None
 
 
+def _decimal(value: Decimal) -> str:
+    text = str(value)
+    return f"{value:f}" if "E" in text else text
+
+
 def _moment(value: datetime) -> str:
-    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return orjson.dumps(value.astimezone(UTC), option=orjson.OPT_UTC_Z)[1:-1].decode()
 
 
 def _never(value: Any) -> Any:
@@ -65,7 +71,7 @@ SCALARS: dict[object, ScalarDefinition] = {
     Decimal: strawberry.scalar(
         name="Decimal",
         description='An exact decimal number, as a string: "12.34".',
-        serialize=lambda value: f"{value:f}",
+        serialize=_decimal,
         parse_value=_parse_decimal,
     ),
     BigInt: strawberry.scalar(

@@ -1,11 +1,10 @@
 """Transfers as clients see them: tips, payments, and money over a rail."""
 
 from datetime import datetime
-from typing import Any
 
 import strawberry
 
-from execution.fields import computed, edge
+from execution.fields import Rows, computed, edge
 from models.transfers import Rail, RailEnvironment, TransferKind, TransferStatus, Visibility
 from resolvers import refunds, tips, transfers
 from schema.money import Money
@@ -35,20 +34,14 @@ class Tip(Transfer):
 
     post: Post | None = edge(tips.tipped_posts_of, "The post; null once it is deleted.")
 
-    @classmethod
-    def is_type_of(cls, row: Any, _: Any) -> bool:
-        """Whether this is the type of a row."""
-        return transfers.of_kind(row, TransferKind.TIP)
+    is_type_of = Rows(transfers.TransferRow, kind=TransferKind.TIP)
 
 
 @strawberry.type(description="Money sent from one person to another.")
 class Payment(Transfer):
     """Money sent from one person to another."""
 
-    @classmethod
-    def is_type_of(cls, row: Any, _: Any) -> bool:
-        """Whether this is the type of a row."""
-        return transfers.of_kind(row, TransferKind.PAYMENT)
+    is_type_of = Rows(transfers.TransferRow, kind=TransferKind.PAYMENT)
 
 
 @strawberry.type(
@@ -60,10 +53,7 @@ class Refund(Transfer):
 
     refund_of: Transfer = edge(refunds.refunded_by, "What is given back.")
 
-    @classmethod
-    def is_type_of(cls, row: Any, _: Any) -> bool:
-        """Whether this is the type of a row."""
-        return transfers.of_kind(row, TransferKind.REFUND)
+    is_type_of = Rows(transfers.TransferRow, kind=TransferKind.REFUND)
 
 
 @strawberry.type(description="Money that entered or left over a rail: a top-up or a withdrawal.")
@@ -74,10 +64,7 @@ class RailTransfer(Transfer):
     environment: RailEnvironment = strawberry.field(description="Whether it is play money or real money.")
     network_code: str | None = strawberry.field(description="What the network answered, in its own code.")
 
-    @classmethod
-    def is_type_of(cls, row: Any, _: Any) -> bool:
-        """Whether this is the type of a row."""
-        return transfers.of_kind(row, TransferKind.TOP_UP)
+    is_type_of = Rows(transfers.TransferRow, kind=TransferKind.TOP_UP)
 
 
 @strawberry.type(description="A tip's place in a list.")

@@ -1,11 +1,11 @@
 """People as clients see them."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
-from execution.fields import edge
+from execution.fields import Rows, edge
 from resolvers import posts, users
 from resolvers.ids import Kind
 from schema.nodes import Node, PageInfo, global_id, nodes_field
@@ -41,10 +41,7 @@ class User(Node):
     viewer_has_blocked: bool = edge(users.viewer_has_blocked, "Whether the viewer has blocked them.")
     viewer_can_tip: bool = edge(users.viewer_can_tip, "Whether the viewer may tip their posts.")
 
-    @classmethod
-    def is_type_of(cls, row: Any, _: Any) -> bool:
-        """Whether this is the type of a row."""
-        return isinstance(row, users.UserRow)
+    is_type_of = Rows(users.UserRow)
 
 
 @strawberry.type(description="A person's place in a list.")

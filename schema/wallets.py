@@ -1,11 +1,10 @@
 """Wallets as their owners see them."""
 
 from datetime import datetime
-from typing import Any
 
 import strawberry
 
-from execution.fields import computed, edge
+from execution.fields import Rows, computed, edge
 from resolvers import funding, statements, wallets
 from resolvers.ids import Kind, public_id
 from schema.money import Money
@@ -39,10 +38,7 @@ class LedgerEntry(Node):
     transfer: Transfer = edge(wallets.transfers_of_entries, "What moved the money.")
     created_at: datetime = strawberry.field(description="When it was posted.")
 
-    @classmethod
-    def is_type_of(cls, row: Any, _: Any) -> bool:
-        """Whether this is the type of a row."""
-        return wallets.is_entry(row)
+    is_type_of = Rows(wallets.Entry)
 
 
 @strawberry.type(description="A statement line's place in its list.")
@@ -82,10 +78,7 @@ class Wallet(Node):
     entries: LedgerEntryConnection = edge(wallets.entries_of, "Its statement in one currency, newest line first.")
     statement: Statement = edge(statements.statements_of, "Its statement of a time in one currency, also as CSV.")
 
-    @classmethod
-    def is_type_of(cls, row: Any, _: Any) -> bool:
-        """Whether this is the type of a row."""
-        return isinstance(row, wallets.WalletRow)
+    is_type_of = Rows(wallets.WalletRow)
 
 
 @strawberry.interface(description="Where a wallet's money comes from.")
@@ -105,7 +98,4 @@ class DebitCard(FundingSource):
     last4: str = strawberry.field(description="The last four digits of its number.")
     expires: str = strawberry.field(description="The last month in which it is good: MM/YYYY.")
 
-    @classmethod
-    def is_type_of(cls, row: Any, _: Any) -> bool:
-        """Whether this is the type of a row."""
-        return isinstance(row, funding.FundingSourceRow)
+    is_type_of = Rows(funding.FundingSourceRow)

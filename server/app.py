@@ -39,7 +39,8 @@ def create_app(settings: Settings) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with running(settings) as app, sealing(app.database):
             limits = RateLimits() if settings.rate_limits else None
-            endpoint = GraphQL(app, Operations(core_schema, present), page.page, limits)
+            operations = Operations(core_schema, present, plans=settings.execution == "plans")
+            endpoint = GraphQL(app, operations, page.page, limits)
             spare_the_collector()
             yield {"endpoint": endpoint, "statements": Statements(app, limits), "database": app.database}
 

@@ -64,6 +64,11 @@ class Settings(BaseSettings):
     fee_basis_points: int = _setting(
         0, "The fee on a tip, in hundredths of a percent.", "a number from 0 to 5000", ge=0, le=5000
     )
+    execution: Literal["plans", "core"] = _setting(
+        "plans",
+        "How operations run: as compiled plans, or all of them on graphql-core, to look for a fault in the plans.",
+        "plans or core",
+    )
     connections: int = _setting(
         8, "How many connections to PostgreSQL each worker opens.", "a number from 1 to 1000", ge=1, le=1000
     )

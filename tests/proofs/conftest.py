@@ -34,11 +34,12 @@ def say(request: pytest.FixtureRequest, seed: int) -> Say:
     reporter: Any = request.config.pluginmanager.get_plugin("terminalreporter")
     in_full = request.node.get_closest_marker("proof") is not None
     began = time.monotonic()
-    database = "PostgreSQL" if "postgresql" in request.node.name else "SQLite"
+    name = request.node.name
+    database = "PostgreSQL: " if "postgresql" in name else "SQLite: " if "sqlite" in name else ""
 
     def line(figures: str) -> None:
         if in_full:
             reporter.ensure_newline()
-            reporter.write_line(f"{database}: {figures} (seed {seed}, {time.monotonic() - began:.1f} s)")
+            reporter.write_line(f"{database}{figures} (seed {seed}, {time.monotonic() - began:.1f} s)")
 
     return line

@@ -55,6 +55,7 @@ def test_a_variable_that_is_empty_counts_as_unset(monkeypatch: pytest.MonkeyPatc
         ("HATFUL_RATE_LIMITS", "maybe", "HATFUL_RATE_LIMITS is 'maybe', but must be on or off."),
         ("HATFUL_FEE_BASIS_POINTS", "-1", "HATFUL_FEE_BASIS_POINTS is '-1', but must be a number from 0 to 5000."),
         ("HATFUL_LOG_LEVEL", "loud", "HATFUL_LOG_LEVEL is 'loud', but must be debug, info, warning or error."),
+        ("HATFUL_EXECUTION", "fast", "HATFUL_EXECUTION is 'fast', but must be plans or core."),
         ("HATFUL_PROT", "1", "HATFUL_PROT in the environment is no setting: did you mean HATFUL_PORT?"),
     ],
 )

@@ -1,0 +1,179 @@
+"""Documents: parsed, counted and validated once for each text, with a plan for each operation that is asked for."""
+
+from collections import OrderedDict
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from graphql import (
+    DirectiveNode,
+    DocumentNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OverlappingFieldsCanBeMergedRule,
+    VariableNode,
+    get_operation_ast,
+    parse,
+    specified_rules,
+    validate,
+    visit,
+)
+from graphql.execution.collect_fields import FragmentDetails
+from graphql.language import Visitor
+
+from execution.coercion import Signature, Variables
+from execution.compiler import Compiled, compiled
+from execution.limits import (
+    MAX_CHARACTERS,
+    MAX_COMMENTS,
+    MAX_TOKENS,
+    TOO_DEEP,
+    OverlappingFields,
+    check_size,
+    check_text,
+)
+from execution.plans import NotCoveredError, Plan, plan
+
+RULES = tuple(OverlappingFields if rule is OverlappingFieldsCanBeMergedRule else rule for rule in specified_rules)
+MAX_ERRORS = 20
+"""How many faults of a document are told."""
+MAX_VARIANTS = 8
+"""For how many sets of answers to @skip and @include an operation keeps a plan."""
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class Recent(Generic[Key, Value]):
+    """The values of the keys that were asked for last."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._values: OrderedDict[Key, Value] = OrderedDict()
+
+    def get(self, key: Key) -> Value | None:
+        """The value of a key, if it is still there."""
+        value = self._values.get(key)
+        if value is not None:
+            self._values.move_to_end(key)
+        return value
+
+    def put(self, key: Key, value: Value) -> None:
+        """Keeps a value, and lets go of the one that was asked for longest ago."""
+        self._values[key] = value
+        if len(self._values) > self._size:
+            self._values.popitem(last=False)
+
+
+class Ready(NamedTuple):
+    """A plan and what it was compiled to."""
+
+    plan: Plan
+    parts: tuple[Compiled, ...]
+
+
+class Operation:
+    """One operation of a valid document."""
+
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode, node: OperationDefinitionNode) -> None:
+        self.document = document
+        self.node = node
+        self.signature = Signature(schema, node)
+        self._schema = schema
+        declared = {definition.variable.name.value for definition in node.variable_definitions or ()}
+        self._conditions = sorted(_conditions(document) & declared)
+        self._ready: Recent[tuple[Any, ...], Ready | NotCoveredError] = Recent(MAX_VARIANTS)
+
+    def ready(self, variables: Variables) -> Ready | None:
+        """The operation's plan for these variables, or None if it has to run on graphql-core."""
+        conditions = tuple([variables.coerced.get(name) for name in self._conditions])
+        if conditions and not all(isinstance(condition, bool) for condition in conditions):
+            return None
+        ready = self._ready.get(conditions)
+        if ready is None:
+            ready = self._prepare(dict(zip(self._conditions, map(bool, conditions), strict=True)))
+            self._ready.put(conditions, ready)
+        return None if isinstance(ready, NotCoveredError) else ready
+
+    def _prepare(self, conditions: dict[str, bool]) -> Ready | NotCoveredError:
+        fragments = {
+            definition.name.value: FragmentDetails(definition, None)
+            for definition in self.document.definitions
+            if isinstance(definition, FragmentDefinitionNode)
+        }
+        try:
+            own = plan(self._schema, self.node, fragments, conditions)
+            return Ready(own, tuple(compiled(self._schema, part) for part in own.parts))
+        except NotCoveredError as reason:
+            return reason
+        except RecursionError:
+            return NotCoveredError("The operation is nested too deeply.")
+
+
+class Document:
+    """A valid document."""
+
+    def __init__(self, schema: GraphQLSchema, node: DocumentNode) -> None:
+        self._schema = schema
+        self._node = node
+        self._operations: dict[str | None, Operation] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """The names of its operations."""
+        return [definition.name.value for definition in self._definitions() if definition.name]
+
+    def operation(self, name: str | None) -> Operation | None:
+        """The operation of this name; without a name, the only one."""
+        found = self._operations.get(name)
+        if found is None:
+            definition = get_operation_ast(self._node, name)
+            if definition is None:
+                return None
+            found = self._operations[name] = Operation(self._schema, self._node, definition)
+        return found
+
+    def _definitions(self) -> list[OperationDefinitionNode]:
+        return [node for node in self._node.definitions if isinstance(node, OperationDefinitionNode)]
+
+
+def prepared(schema: GraphQLSchema, query: str) -> Document | list[GraphQLError]:
+    """The document of a text, or why it is refused."""
+    try:
+        check_text(query)
+        node = parse(query, max_lexical_tokens=MAX_TOKENS, max_comments=MAX_COMMENTS, max_source_length=MAX_CHARACTERS)
+    except GraphQLError as error:
+        return [coded(error, "GRAPHQL_PARSE_FAILED")]
+    except RecursionError:
+        return [coded(GraphQLError(TOO_DEEP), "GRAPHQL_PARSE_FAILED")]
+    try:
+        check_size(node)
+    except GraphQLError as error:
+        return [error]
+    errors = validate(schema, node, RULES, max_errors=MAX_ERRORS)
+    if errors:
+        return [coded(error, "GRAPHQL_VALIDATION_FAILED") for error in errors]
+    return Document(schema, node)
+
+
+def coded(error: GraphQLError, code: str) -> GraphQLError:
+    """The error, with a code for programs unless it has one."""
+    error.extensions = {"code": code, **(error.extensions or {})}
+    return error
+
+
+def _conditions(document: DocumentNode) -> set[str]:
+    """The variables on which @skip and @include depend."""
+    names: set[str] = set()
+
+    class Find(Visitor):
+        def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
+            if node.name.value in {"skip", "include"}:
+                names.update(
+                    argument.value.name.value
+                    for argument in node.arguments or ()
+                    if isinstance(argument.value, VariableNode)
+                )
+
+    visit(document, Find())
+    return names
