@@ -34,7 +34,8 @@ QUERIES = [
     "{ a: animal(id: 1) { x: name y: name x: name } a: animal(id: 1) { z: id } }",
     "{ animal(id: 1) { flag f: flag itself { flag g: flag } friends { flag best { flag } } } }",
     "{ animals { friends(first: 1) { id } f: friends(first: 1) { name } g: friends(first: 2, skip: 1) { id } } }",
-    "{ animal(id: 3) { friends { level f: flag } } }",
+    "{ animal(id: 6) { friends { ... on Cat { lives flag } } } }",
+    "{ againCats { flag level } }",
     "{ animal(id: 3) { friends { id friends { someFail } } } }",
     # deeper levels
     "{ animal(id: 1) { friends { friends { friends { flag } } } best { best { best { home { keeperName } } } } } }",
