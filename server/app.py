@@ -28,6 +28,7 @@ from server.sealing import sealing
 from server.security import SecurityHeaders
 from server.settings import Settings
 from server.statements import Statements
+from server.trusted import persisted
 
 ENDPOINT = "/graphql"
 
@@ -40,7 +41,9 @@ def create_app(settings: Settings) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with running(settings) as app, sealing(app.database):
             limits = RateLimits() if settings.rate_limits else None
-            operations = Operations(core_schema, present, plans=settings.execution == "plans")
+            operations = Operations(
+                core_schema, present, plans=settings.execution == "plans", persisted=persisted(settings)
+            )
             endpoint = GraphQL(app, operations, page.page, limits)
             # What is alive now stays so: the collector need not look at it again.
             gc.collect()
