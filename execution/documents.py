@@ -1,7 +1,6 @@
 """Documents: parsed, counted and validated once for each text, with a plan for each operation that is asked for."""
 
-from collections import OrderedDict
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from graphql import (
     DirectiveNode,
@@ -33,36 +32,13 @@ from execution.limits import (
     check_text,
 )
 from execution.plans import NotCoveredError, Plan, plan
+from execution.recent import Recent
 
 RULES = tuple(OverlappingFields if rule is OverlappingFieldsCanBeMergedRule else rule for rule in specified_rules)
 MAX_ERRORS = 20
 """How many faults of a document are told."""
 MAX_VARIANTS = 8
 """For how many sets of answers to @skip and @include an operation keeps a plan."""
-
-Key = TypeVar("Key")
-Value = TypeVar("Value")
-
-
-class Recent(Generic[Key, Value]):
-    """The values of the keys that were asked for last."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._values: OrderedDict[Key, Value] = OrderedDict()
-
-    def get(self, key: Key) -> Value | None:
-        """The value of a key, if it is still there."""
-        value = self._values.get(key)
-        if value is not None:
-            self._values.move_to_end(key)
-        return value
-
-    def put(self, key: Key, value: Value) -> None:
-        """Keeps a value, and lets go of the one that was asked for longest ago."""
-        self._values[key] = value
-        if len(self._values) > self._size:
-            self._values.popitem(last=False)
 
 
 class Ready(NamedTuple):

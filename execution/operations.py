@@ -8,20 +8,26 @@ from typing import Any
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType, execute
 
 from execution import running
-from execution.documents import Document, Operation, Recent, coded, prepared
+from execution.documents import Document, Operation, coded, prepared
 from execution.limits import MAX_CHARACTERS
+from execution.persisted import Persisted
+from execution.recent import Recent
 
 MAX_DOCUMENTS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One operation to run. A `read_only` request, such as one by GET, may only query."""
+    """One operation to run: its document's text, or `sha256` for one that is known, or both.
 
-    query: str
+    A `read_only` request, such as one by GET, may only query.
+    """
+
+    query: str | None
     variables: dict[str, Any] | None = None
     operation_name: str | None = None
     read_only: bool = False
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +50,25 @@ class Operations:
     """
 
     def __init__(
-        self, schema: GraphQLSchema, present: Callable[[GraphQLError], GraphQLError], *, plans: bool = True
+        self,
+        schema: GraphQLSchema,
+        present: Callable[[GraphQLError], GraphQLError],
+        *,
+        plans: bool = True,
+        persisted: Persisted | None = None,
     ) -> None:
         self._schema = schema
         self._present = present
         self._plans = plans
+        self._persisted = persisted or Persisted()
         self._documents: Recent[str, Document | list[GraphQLError]] = Recent(MAX_DOCUMENTS)
 
     async def run(self, request: Request, context: Any) -> Response:
         """Runs one operation. Raises ReadOnlyError; every other fault is in the response's errors."""
-        document = self._document(request.query)
+        try:
+            document = self._document(self._persisted.text(request.query, request.sha256))
+        except GraphQLError as error:
+            return self._refused([error])
         if isinstance(document, list):
             return self._refused(document)
         operation = document.operation(request.operation_name)

@@ -10,15 +10,13 @@ from strawberry.exceptions import WrongNumberOfResultsReturned
 
 from execution.loaders import key_of
 
-Rows = Sequence[Any]
-
 
 class Ask:
     """One call of a function, and what came of it: `values`, one for each row, or an `error` for all of them."""
 
     __slots__ = ("_arguments", "_function", "error", "rows", "values")
 
-    def __init__(self, function: Callable[..., Any], arguments: dict[str, Any], rows: Rows | None) -> None:
+    def __init__(self, function: Callable[..., Any], arguments: dict[str, Any], rows: list[Any] | None) -> None:
         self._function = function
         self._arguments = arguments
         self.rows = rows

@@ -40,7 +40,9 @@ class _Run:
         self._part = part
         self._context = context
         self._variables = variables
-        self._known: dict[Hashable, dict[Any, Any]] = {}
+        self._known: dict[Hashable, dict[int, Any]] = {}
+        self._equal: dict[Any, Any] = {}
+        self._first: dict[int, Any] = {}
         self.asked: list[Ask] = []
 
     async def data(self) -> Data:
@@ -56,30 +58,32 @@ class _Run:
     async def _fill(self, edges: list[Edge], places: list[Place]) -> None:
         shared: dict[Hashable, Ask] = {}
         asks = [self._ask(edge, places[edge.place][0], shared) for edge in edges]
-        new = [*(ask for ask, edge in zip(asks, edges, strict=True) if not edge.shared), *shared.values()]
+        new = [ask for edge, ask in zip(edges, asks, strict=True) if not edge.shared]
+        new += [ask for ask in shared.values() if ask.rows]
         await read(self._context, new)
         self.asked += new
         for ask in new:
             if ask.error is not None:
                 raise ask.error
         for key, ask in shared.items():
-            self._known[key].update(zip(ask.rows or (), ask.values, strict=True))
+            self._known[key].update(zip(map(id, ask.rows or ()), ask.values, strict=True))
         for edge, ask in zip(edges, asks, strict=True):
             rows, objects = places[edge.place]
             edge.fill(objects, self._values(edge, ask, rows), places, self._variables)
 
     def _ask(self, edge: Edge, rows: list[Any], shared: dict[Hashable, Ask]) -> Ask:
-        field = edge.field
-        arguments = {} if field.arguments is None else field.arguments.of(self._variables)
-        function = edge.function
-        if isinstance(field.source, Root):
-            return Ask(function, arguments, None)
+        arguments = {} if edge.field.arguments is None else edge.field.arguments.of(self._variables)
+        if isinstance(edge.field.source, Root):
+            return Ask(edge.function, arguments, None)
         if not edge.shared:
-            return Ask(function, arguments, _distinct(rows))
-        ask = Ask(function, arguments, ())
+            return Ask(edge.function, arguments, _distinct(rows))
+        ask = Ask(edge.function, arguments, [])
         ask = shared.setdefault(ask.key, ask)
         known = self._known.setdefault(ask.key, {})
-        ask.rows = [row for row in dict.fromkeys([*(ask.rows or ()), *rows]) if row not in known]
+        for row in self._firsts(rows):
+            if id(row) not in known:
+                known[id(row)] = None  # until it has been read
+                ask.rows.append(row)  # type: ignore[union-attr]
         return ask
 
     def _values(self, edge: Edge, ask: Ask, rows: list[Any]) -> Sequence[Any]:
@@ -87,11 +91,19 @@ class _Run:
             return [ask.values[0]] * len(rows)
         if edge.shared:
             known = self._known[ask.key]
-            return [known[row] for row in rows]
+            return [known[id(row)] for row in self._firsts(rows)]
         if ask.rows is rows:
             return ask.values
         by_identity = dict(zip(map(id, ask.rows), ask.values, strict=True))
         return [by_identity[id(row)] for row in rows]
+
+    def _firsts(self, rows: list[Any]) -> list[Any]:
+        """In the place of each row the first one that is equal: rows of two reads may say the same."""
+        first = self._first
+        for row in rows:
+            if id(row) not in first:
+                first[id(row)] = self._equal.setdefault(row, row)
+        return [first[id(row)] for row in rows]
 
 
 def _distinct(rows: list[Any]) -> list[Any]:

@@ -27,6 +27,7 @@ from server.sealing import sealing
 from server.security import SecurityHeaders
 from server.settings import Settings
 from server.statements import Statements
+from server.trusted import persisted
 
 ENDPOINT = "/graphql"
 
@@ -39,7 +40,9 @@ def create_app(settings: Settings) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with running(settings) as app, sealing(app.database):
             limits = RateLimits() if settings.rate_limits else None
-            operations = Operations(core_schema, present, plans=settings.execution == "plans")
+            operations = Operations(
+                core_schema, present, plans=settings.execution == "plans", persisted=persisted(settings)
+            )
             endpoint = GraphQL(app, operations, page.page, limits)
             spare_the_collector()
             yield {"endpoint": endpoint, "statements": Statements(app, limits), "database": app.database}

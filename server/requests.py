@@ -1,6 +1,7 @@
 """Reads an operation out of an HTTP request, as GraphQL over HTTP says, or refuses the request."""
 
 import asyncio
+import re
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -17,6 +18,8 @@ MAX_PARAMETERS = 16
 MAX_DEPTH = 64
 BODY_SECONDS = 15.0
 
+_SHA256 = re.compile("[0-9a-fA-F]{64}")
+
 Parameters = dict[str, Any]
 
 
@@ -32,8 +35,8 @@ def from_query_string(query_string: bytes) -> Request:
 
 
 def has_query(query_string: bytes) -> bool:
-    """Whether a URL holds an operation."""
-    return any(pair.startswith(b"query=") for pair in query_string.split(b"&"))
+    """Whether a URL holds an operation, or the hash of one."""
+    return any(pair.startswith((b"query=", b"extensions=")) for pair in query_string.split(b"&"))
 
 
 async def from_body(scope: Scope, receive: Receive) -> Request:
@@ -127,8 +130,8 @@ def _json_parameter(name: str, value: str) -> Any:
 
 
 def _request(parameters: Parameters, *, read_only: bool) -> Request:
-    query = parameters.get("query")
-    if not isinstance(query, str):
+    query, sha256 = parameters.get("query"), _sha256(parameters.get("extensions"))
+    if not isinstance(query, str) and not (query is None and sha256):
         raise bad_request("query is missing: it must be a string." if query is None else "query must be a string.")
     operation_name = parameters.get("operationName")
     if not isinstance(operation_name, str | None):
@@ -139,7 +142,20 @@ def _request(parameters: Parameters, *, read_only: bool) -> Request:
     variables = parameters.get("variables")
     if variables and _is_deeper(variables, MAX_DEPTH):
         raise bad_request(f"variables may be nested at most {MAX_DEPTH} deep.")
-    return Request(query, variables, operation_name, read_only)
+    return Request(query, variables, operation_name, read_only, sha256)
+
+
+def _sha256(extensions: Any) -> str | None:
+    """The hash of a document that the server may know, as in Apollo's automatic persisted queries."""
+    persisted = extensions.get("persistedQuery") if isinstance(extensions, dict) else None
+    if persisted is None:
+        return None
+    if not isinstance(persisted, dict) or persisted.get("version") != 1:
+        raise bad_request("persistedQuery must be an object with version 1.")
+    sha256 = persisted.get("sha256Hash")
+    if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
+        raise bad_request("persistedQuery must have a sha256Hash of 64 hexadecimal digits.")
+    return sha256.lower()
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

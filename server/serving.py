@@ -10,6 +10,7 @@ from server.exits import WrongSettingError
 from server.listening import bind, listen
 from server.preparation import prepare
 from server.settings import Settings
+from server.trusted import persisted
 
 
 def serve(settings: Settings) -> None:
@@ -18,6 +19,7 @@ def serve(settings: Settings) -> None:
         raise WrongSettingError(
             f"The demo's tokens are known to everybody, so it listens on this machine alone, not on {settings.host}."
         )
+    persisted(settings)  # a document that cannot be read is told now, in one line
     bound = bind(settings.host, settings.port)  # first, so that a port that is taken costs no wait
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C: what was begun is tidied up
     telemetry.configure(settings.log_format, settings.log_level)

@@ -69,6 +69,12 @@ class Settings(BaseSettings):
         "How operations run: as compiled plans, or all of them on graphql-core, to look for a fault in the plans.",
         "plans or core",
     )
+    trusted_documents: Path | None = _setting(
+        None,
+        "Documents that clients may name by their hash: a folder of .graphql files, or a JSON file of texts by hash.",
+        "a folder or a JSON file",
+    )
+    only_trusted_documents: bool = _setting(False, "Whether no other documents are run.", ON_OR_OFF)
     connections: int = _setting(
         8, "How many connections to PostgreSQL each worker opens.", "a number from 1 to 1000", ge=1, le=1000
     )

@@ -34,7 +34,9 @@ QUERIES = [
     "{ a: animal(id: 1) { x: name y: name x: name } a: animal(id: 1) { z: id } }",
     "{ animal(id: 1) { flag f: flag itself { flag g: flag } friends { flag best { flag } } } }",
     "{ animals { friends(first: 1) { id } f: friends(first: 1) { name } g: friends(first: 2, skip: 1) { id } } }",
-    "{ animal(id: 3) { friends { level f: flag } } b: animal(id: 3) { friends { id friends { someFail } } } }",
+    "{ animal(id: 6) { friends { ... on Cat { lives flag } } } }",
+    "{ againCats { flag level } }",
+    "{ animal(id: 3) { friends { id friends { someFail } } } }",
     # deeper levels
     "{ animal(id: 1) { friends { friends { friends { flag } } } best { best { best { home { keeperName } } } } } }",
     "{ animal(id: 3) { zoo { animal(id: 1) { name flag } again { animals { level } } } } }",
@@ -47,7 +49,8 @@ QUERIES = [
     "{ animals { friends(first: -1) { id } } }",
     "{ animal(id: 1) { close { someFailRequired } } b: animal(id: 3) { close { someFailRequired } } }",
     "{ animal(id: 1) { holesOrNone } b: animal(id: 2) { name holes } }",
-    "{ animals { den { __typename } huge } }",
+    "{ animals { den { __typename } } }",
+    "{ animals { huge } }",
     # and where it may not
     "{ animalsOrNone { raisesRequired } }",
     "{ animal(id: 4) { home { __typename } } }",

@@ -1,7 +1,7 @@
 """What a document may ask for: large ones are refused by what they would become, in the time it takes to read them."""
 
 import pytest
-from graphql import GraphQLError, get_introspection_query, parse, validate
+from graphql import FragmentDefinitionNode, GraphQLError, get_introspection_query, parse, validate
 
 from execution.documents import Document, prepared
 from execution.limits import (
@@ -36,7 +36,7 @@ def is_taken(query: str) -> bool:
 def size(query: str) -> Size:
     """The size of a document's first operation."""
     document = parse(query)
-    fragments = {node.name.value: node for node in document.definitions if node.kind == "fragment_definition"}  # type: ignore[attr-defined]
+    fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
     return _Sizes(fragments).of(document.definitions[0].selection_set)  # type: ignore[attr-defined]
 
 

@@ -56,6 +56,7 @@ ANIMALS: dict[int, Any] = {
         FishRow(3, "Moby", "whale", friends=(1, 2, 1)),
         CatRow(4, "Odd", diet="carrots", friends=(4, 9)),
         CatRow(5, "Kit", diet=Diet.PLANTS),
+        CatRow(6, "Zed", friends=(4, 1, 4, 5, 1)),
     )
 }
 
@@ -278,6 +279,7 @@ class Query:
     pets: list[Pet] | None = root(all_animals, "Those that are no pets are errors.")
     pet: Pet | None = root(one_animal, "One of them.")
     cats: list[Cat | None] = root(all_animals, "Those that are no cats are errors.")
+    again_cats: list[Cat] = root(lambda keeper: [ANIMALS[key] for key in (6, 1, 6, 5, 1)], "Some of them twice.")
     echo: str = root(echo, "What was given.")
     nothing: str = root(fails, "Fails, and takes all with it.")
     nothing_or_none: str | None = root(fails, "Fails.")

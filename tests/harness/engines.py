@@ -44,7 +44,7 @@ class Engines:
 
     async def run_carefully(self, request: Request) -> Answer | None:
         """The answer of the careful way alone; None if the operation has no plan, or is refused."""
-        document = prepared(self.schema, request.query)
+        document = prepared(self.schema, request.query or "")
         operation = document.operation(request.operation_name) if isinstance(document, Document) else None
         variables = [] if operation is None else operation.signature.coerce(request.variables or {})
         if operation is None or isinstance(variables, list):

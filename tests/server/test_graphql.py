@@ -1,5 +1,7 @@
+import json
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx2
 import pytest
@@ -7,6 +9,7 @@ from graphql import GraphQLSchema, build_schema
 from starlette.responses import PlainTextResponse
 
 from execution.operations import Operations
+from execution.persisted import hash_of
 from models.database import UnavailableError
 from resolvers.context import App, Session
 from server import rate_limits, sign_in
@@ -192,3 +195,26 @@ async def test_limits_each_token_and_each_address(app: App, monkeypatch: pytest.
     refused = await http.post()
     assert (codes(refused), refused.headers["retry-after"]) == (["RATE_LIMITED"], "10")
     await http.client.aclose()
+
+
+async def test_a_document_that_was_sent_with_its_hash_can_be_asked_for_by_it(app: App) -> None:
+    http = Http(app)
+    by_hash = {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": hash_of(WHO["query"])}}}
+    unknown = (await http.post(by_hash)).json()
+    assert unknown["errors"][0]["message"] == "PersistedQueryNotFound"
+    assert unknown["errors"][0]["extensions"]["code"] == "PERSISTED_QUERY_NOT_FOUND"
+    sent = (await http.post({**WHO, **by_hash})).json()
+    assert sent == {"data": {"who": None}}
+    assert (await http.post(by_hash)).json() == sent
+    url = f"{URL}?{urlencode({'extensions': json.dumps(by_hash['extensions'])})}"
+    assert (await http.client.get(url, headers={"accept": "text/html, */*"})).json() == sent
+
+
+@pytest.mark.parametrize(
+    "persisted",
+    [1, [], {}, {"version": 2, "sha256Hash": "0" * 64}, {"version": 1}, {"version": 1, "sha256Hash": "abc"}],
+)
+async def test_a_hash_that_is_none_is_refused(app: App, persisted: Any) -> None:
+    for body in (WHO, {}):
+        response = await Http(app).post({**body, "extensions": {"persistedQuery": persisted}})
+        assert response.status_code == 400
