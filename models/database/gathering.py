@@ -17,7 +17,7 @@ class _Asked(NamedTuple):
 class Gathering(Reader):
     """The reads of one operation: what its fields ask for at once makes one trip to the database.
 
-    A read that stands alone goes alone, and at once.
+    A read that stands alone goes alone, and at once. One that is asked for twice is made once; its rows are shared.
     """
 
     def __init__(self, database: Database) -> None:
@@ -26,12 +26,7 @@ class Gathering(Reader):
         self._sending: set[asyncio.Task[None]] = set()
 
     async def fetch(self, query: Query[Row], **params: Any) -> list[Row]:
-        loop = asyncio.get_running_loop()
-        if not self._asked:
-            loop.call_soon(self._send)  # behind all that runs now, and may ask for something too
-        answer: asyncio.Future[list[Row]] = loop.create_future()
-        self._asked.append(_Asked(Ask(query, params), answer))
-        return await answer
+        return await self._answer_of(Ask(query, params))
 
     async def first(self, query: Query[Row], **params: Any) -> Row | None:
         rows = await self.fetch(query, **params)
@@ -40,6 +35,17 @@ class Gathering(Reader):
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """A transaction of the database's own."""
         return self._database.transaction()
+
+    def _answer_of(self, ask: Ask) -> "asyncio.Future[list[Any]]":
+        for one in self._asked:
+            if one.ask.query is ask.query and one.ask.params == ask.params:
+                return one.answer
+        loop = asyncio.get_running_loop()
+        if not self._asked:
+            loop.call_soon(self._send)  # behind all that runs now, and may ask for something too
+        answer: asyncio.Future[list[Any]] = loop.create_future()
+        self._asked.append(_Asked(ask, answer))
+        return answer
 
     def _send(self) -> None:
         asked, self._asked = self._asked, []
