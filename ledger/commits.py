@@ -1,6 +1,6 @@
 """What a commit reads and writes: the way between the books as the ledger knows them and the database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -11,10 +11,11 @@ from ledger.balances import FLOORS, SIDES
 from ledger.batch import Batch
 from ledger.books import Books, names_of
 from ledger.orders import AccountName, Draw, Order, Write
-from models.database import Database, Guard, Others, Reader, RowsCommand, RowSet, Transaction
+from models.database import Ask, Database, Guard, Others, RowsCommand, RowSet, Transaction
 from models.database.rows import steps
 from models.ids import new_id
 from models.ledger import AccountCode
+from models.types import EPOCH
 
 
 class Changes(NamedTuple):
@@ -26,15 +27,24 @@ class Changes(NamedTuple):
 
 async def acquaint(database: Database, books: Books, orders: Sequence[Order]) -> None:
     """Reads what the books do not know of these orders, and opens accounts that do not exist. Locks nothing."""
-    unknown = books.unknown_accounts(orders)
-    if unknown:
-        await _learn_accounts(database, books, unknown)
-        missing = sorted(name for name in unknown if name not in books.ids)
-        if missing:
-            async with database.transaction() as transaction:
-                await transaction.run_many(sql.open_account, [_new_account(name) for name in missing])
-            await _learn_accounts(database, books, missing)
-    await _learn_usage(database, books, orders)
+    names, drawing = books.unknown_accounts(orders), books.unknown_usage(orders)
+    if not names and not drawing:
+        return
+    # In one trip, and the accounts first: use of a limit that came in between shows in the account's revision.
+    since = min(drawing.values(), default=EPOCH)
+    accounts, usage = await database.fetch_together(
+        [
+            Ask(sql.accounts_of_owners, {"keys": _owners(names)}),
+            Ask(sql.usage_of_owners, {"keys": list(drawing), "since": since}),
+        ]
+    )
+    books.learn_accounts(accounts)
+    books.learn_usage(drawing, since, usage)
+    missing = sorted(name for name in names if name not in books.ids)
+    if missing:
+        async with database.transaction() as transaction:
+            await transaction.run_many(sql.open_account, [_new_account(name) for name in missing])
+        books.learn_accounts(await database.fetch(sql.accounts_of_owners, keys=_owners(missing)))
 
 
 async def read_locked(transaction: Transaction, orders: Sequence[Order], ids: Mapping[AccountName, UUID]) -> Books:
@@ -58,7 +68,11 @@ async def read_locked(transaction: Transaction, orders: Sequence[Order], ids: Ma
     books.learn_claims(await transaction.fetch(sql.claims, **pairs))
     if hold_ids:
         books.learn_holds(await transaction.fetch(sql.holds, keys=hold_ids))
-    await _learn_usage(transaction, books, orders)
+    drawing = books.unknown_usage(orders)
+    if drawing:
+        since = min(drawing.values())
+        usage = await transaction.fetch(sql.usage_of_owners, keys=list(drawing), since=since)
+        books.learn_usage(drawing, since, usage)
     return books
 
 
@@ -110,20 +124,11 @@ async def write(transaction: Transaction, changes: Changes) -> None:
         await transaction.run_many(other, rows)
 
 
-async def _learn_accounts(database: Database, books: Books, names: Sequence[AccountName] | set[AccountName]) -> None:
-    owners = list({name.owner_id for name in names})
-    books.learn_accounts(await database.fetch(sql.accounts_of_owners, keys=owners))
+def _owners(names: Iterable[AccountName]) -> list[UUID]:
+    return list({name.owner_id for name in names})
 
 
-async def _learn_usage(reader: Reader, books: Books, orders: Sequence[Order]) -> None:
-    unknown = books.unknown_usage(orders)
-    if not unknown:
-        return
-    owners, since = list(unknown), min(unknown.values())
-    books.learn_usage(owners, since, await reader.fetch(sql.usage_of_owners, keys=owners, since=since))
-
-
-def _owners_of_wallets(names: Any) -> set[UUID]:
+def _owners_of_wallets(names: Iterable[AccountName]) -> set[UUID]:
     return {name.owner_id for name in names if name.code is AccountCode.WALLET}
 
 

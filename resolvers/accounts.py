@@ -105,9 +105,13 @@ _touch = Command(
 
 async def authenticate(app: App, secret: str) -> Viewer | None:
     """Whose secret this is, or None if it is nobody's, expired or revoked."""
+    hashed = _hashed(secret)
     ctx = Context(app, None)
-    row = await ctx.database.first(_by_secret, secret_hash=_hashed(secret))
     now = ctx.now()
+    known = app.sign_ins.of(hashed, now)
+    if known is not None:
+        return known
+    row = await ctx.database.first(_by_secret, secret_hash=hashed)
     if row is None or row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
         return None
     if row.kind is TokenKind.DEMO and not app.policy.demo:
@@ -115,7 +119,9 @@ async def authenticate(app: App, secret: str) -> Viewer | None:
     if row.last_used_at is None or now - row.last_used_at > LAST_USED_PRECISION:
         async with ctx.database.transaction() as transaction:
             await transaction.run(_touch, token_id=row.id, moment=now)
-    return _viewer(row)
+    viewer = _viewer(row)
+    app.sign_ins.keep(hashed, viewer, now, row.expires_at)
+    return viewer
 
 
 async def sign_up(ctx: Context, handle: str, display_name: str | None, password: str) -> Session:
@@ -265,6 +271,7 @@ async def _keep(ctx: Context, token: TokenRow, secret: str) -> None:
 async def _revoke_token(ctx: Context, token_id: UUID) -> None:
     async with ctx.database.transaction() as transaction:
         await transaction.run(_revoke, token_id=token_id, moment=ctx.now())
+    ctx.app.sign_ins.forget(token_id)
 
 
 def _session(ctx: Context) -> Viewer:

@@ -9,6 +9,7 @@ from sqlmodel import col
 from models.database import Command, Query, any_of, columns_of, insert
 from models.database.connection import Reader
 from models.ids import HOUSE
+from models.posts import Post
 from models.types import Id
 from models.users import Block
 
@@ -30,6 +31,19 @@ _between = Query(
             and_(col(Block.blocked_id) == VIEWER, any_of(Block.blocker_id)),
         )
     ),
+)
+
+_with_author = Query(
+    BlockRow,
+    select(*columns_of(BlockRow, Block))
+    .join(
+        Post,
+        or_(
+            and_(col(Block.blocker_id) == VIEWER, col(Block.blocked_id) == col(Post.author_id)),
+            and_(col(Block.blocked_id) == VIEWER, col(Block.blocker_id) == col(Post.author_id)),
+        ),
+    )
+    .where(any_of(Post.id)),
 )
 
 
@@ -59,6 +73,11 @@ async def blocks_between(reader: Reader, viewer_id: UUID, others: list[UUID]) ->
 async def is_blocked(reader: Reader, viewer_id: UUID, other_id: UUID) -> bool:
     """Whether either of the two has blocked the other."""
     return bool(await blocks_between(reader, viewer_id, [other_id]))
+
+
+async def is_author_blocked(reader: Reader, viewer_id: UUID, post_id: UUID) -> bool:
+    """Whether the viewer and who wrote a post have blocked each other; False if there is no such post."""
+    return bool(await reader.fetch(_with_author, viewer=viewer_id, keys=[post_id]))
 
 
 insert_block = Command(

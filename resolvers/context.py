@@ -5,7 +5,7 @@ import random
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, Protocol, TypeVar
 from uuid import UUID
@@ -47,6 +47,35 @@ class Viewer(NamedTuple):
     spend_limit: Money | None = None
 
 
+class SignIns:
+    """Who has signed in with which secret a moment ago, so that not each request asks the database.
+
+    What this process revokes counts at once; what another one does, after `LIFETIME`.
+    """
+
+    LIFETIME = timedelta(seconds=1)
+    MOST = 10_000
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, tuple[Viewer, datetime]] = {}
+
+    def of(self, secret_hash: bytes, now: datetime) -> Viewer | None:
+        """Who it is, if that was found out a moment ago."""
+        known = self._known.get(secret_hash)
+        return known[0] if known is not None and now < known[1] else None
+
+    def keep(self, secret_hash: bytes, viewer: Viewer, now: datetime, expires_at: datetime | None) -> None:
+        """Keeps it in mind for a moment, and no longer than the secret holds."""
+        if len(self._known) >= self.MOST:
+            self._known.clear()
+        until = now + self.LIFETIME
+        self._known[secret_hash] = viewer, until if expires_at is None else min(until, expires_at)
+
+    def forget(self, token_id: UUID) -> None:
+        """Asks the database again for all that comes with this token."""
+        self._known = {key: known for key, known in self._known.items() if known[0].token_id != token_id}
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """The operator's choices that commands obey."""
@@ -63,6 +92,7 @@ class App:
     database: Database
     ledger: Ledger
     policy: Policy = field(default_factory=Policy)
+    sign_ins: SignIns = field(default_factory=SignIns)
 
 
 class Store(Reader, Protocol):

@@ -1,5 +1,6 @@
 """Tips: money for a post, in one transaction with the post's totals."""
 
+import asyncio
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -26,9 +27,10 @@ from resolvers.errors import (
     Refused,
     UserError,
 )
+from resolvers.ids import Kind, key_of
 from resolvers.inputs import Checks, MoneyAsked
 from resolvers.pagination import After, First, Listing, Page, window
-from resolvers.posts import PostRow, post_by_public_id, posts_or_none
+from resolvers.posts import PostRow, posts_by_id, posts_or_none
 from resolvers.transfers import (
     AMOUNT,
     COLUMNS,
@@ -174,8 +176,7 @@ async def tip_post(
     checks.done()
     hashed = request_hash("tipPost", post=post_id, amount=amount, note=kept_note, visibility=visibility)
     request = Request(viewer.user_id, key, hashed)
-    tipped = await post_by_public_id(ctx, post_id)
-    refusal = await _refusal(ctx, viewer, tipped)
+    tipped, refusal = await _tippable(ctx, viewer, post_id)
     if tipped is None or refusal is not None:
         return await recalled(ctx, request, refusal or NO_SUCH_POST)
     fee = tip.fee_of(amount, ctx.policy.fee_basis_points)
@@ -218,7 +219,7 @@ async def tip_preview(ctx: Context, post_id: str, asked: MoneyAsked) -> TipPrevi
         return TipPreview(nothing, nothing, None, list(refused.errors))
     fee = tip.fee_of(amount, ctx.policy.fee_basis_points)
     gets = Money(amount.minor_units - fee.minor_units, amount.currency)
-    refusal = await _refusal(ctx, viewer, await post_by_public_id(ctx, post_id))
+    _, refusal = await _tippable(ctx, viewer, post_id)
     if refusal is not None:
         return TipPreview(fee, gets, None, [refusal])
     [balance] = await wallets.balance_of(ctx, [WalletRow(viewer.user_id)], currency=amount.currency)
@@ -234,14 +235,22 @@ async def tip_preview(ctx: Context, post_id: str, asked: MoneyAsked) -> TipPrevi
     return TipPreview(fee, gets, Money(left, amount.currency), [])
 
 
-async def _refusal(ctx: Context, viewer: Viewer, tipped: PostRow | None) -> UserError | None:
+async def _tippable(ctx: Context, viewer: Viewer, public_id: str) -> tuple[PostRow | None, UserError | None]:
+    """The post, and why the viewer may not tip it."""
+    key = key_of(public_id, Kind.POST)
+    if key is None:
+        return None, NO_SUCH_POST
+    found, is_blocked = await asyncio.gather(  # in one trip
+        posts_by_id(ctx, [key]), blocks.is_author_blocked(ctx.database, viewer.user_id, key)
+    )
+    tipped = found.get(key)
     if tipped is None:
-        return NO_SUCH_POST
+        return None, NO_SUCH_POST
     if tipped.author_id == viewer.user_id:
-        return NotPermittedError("You cannot tip your own post.", ("postId",))
-    if await blocks.is_blocked(ctx.database, viewer.user_id, tipped.author_id):
-        return BlockedError("One of you has blocked the other.", ("postId",))
-    return None
+        return tipped, NotPermittedError("You cannot tip your own post.", ("postId",))
+    if is_blocked:
+        return tipped, BlockedError("One of you has blocked the other.", ("postId",))
+    return tipped, None
 
 
 def _over(limit: LimitState) -> UserError:
