@@ -1,43 +1,18 @@
 """Makes Python source of a plan, and functions of that source: what an answer costs is then what its rows cost.
 
-A part of a plan becomes one function that begins the answer and one for each edge. The first for `{ feed { nodes { text
-author { handle } } } }` does little, since `feed` is an edge:
-
-    def start(v1, places, variables):
-        rows_0, dicts_0 = places[0]
-        o1 = {'feed': None}
-        rows_0.append(v1); dicts_0.append(o1)
-        return o1
-
-The one for `feed` builds the posts, and keeps each with its row for the edge `author`, which comes one level later:
-
-    def feed_1(targets, values, places, variables):
-        rows_1, dicts_1 = places[1]
-        for target, v2 in zip(targets, values):
-            if v2 is None: raise Unexpected
-            if isinstance(v2, Exception): raise v2
-            v3 = compute_2(v2)
-            if v3 is None: raise Unexpected
-            if v3.__class__ is not list: v3 = listed_3(v3)
-            o3 = []
-            for v4 in v3:
-                if v4 is None: raise Unexpected
-                if v4.__class__ is not row_4 and not is_type_5(v4, None): raise Unexpected
-                o4 = {'text': (x if (x := v4.text).__class__ is str else leaf_6(x)), 'author': None}
-                rows_1.append(v4); dicts_1.append(o4)
-                o3.append(o4)
-            o2 = {'nodes': o3}
-            target['feed'] = o2
+A selection of the root type becomes one function that begins the answer, and one for each edge. README.md beside this
+file shows those of a small query.
 
 Only names that GraphQL or Python has checked stand in the source; every value is bound to a name of ours. The functions
 know what is right and nothing else: whatever is not raises, and `careful` finds out what it was.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from graphql import (
+    GraphQLAbstractType,
     GraphQLBoolean,
     GraphQLEnumType,
     GraphQLID,
@@ -161,7 +136,7 @@ class _Compiler:
 
     def fill(self, field: Field) -> tuple[Callable[..., None], Edges]:
         """The function that fills an edge, and the edges of the level below."""
-        function = _Function(self, "fill", "targets, values, places, variables")
+        function = _Function(self, f"fill_{field.name}", "targets, values, places, variables")
         function.line("for target, value in zip(targets, values):")
         with function.indented():
             built = function.value(field.shape, "value", simple=True)
@@ -241,46 +216,50 @@ class _Function:
         """
         if isinstance(shape, Leaf):
             return self._leaf(shape, source, simple=simple)
-        value, built = source, self._local("o")
+        value = source
         if not simple:
             value = self._local("v")
             self.line(f"{value} = {source}")
         if shape.required:
             self.line(f"if {value} is None: raise Unexpected")
-            self._build(shape, value, built)
-            return built
+            return self._build(shape, value)
+        built = self._local("o")
         self.line(f"if {value} is None: {built} = None")
         self.line("else:")
         with self.indented(loop=False):
-            self._build(shape, value, built)
+            self.line(f"{built} = {self._build(shape, value)}")
         return built
 
-    def _build(self, shape: ListOf | Object | OneOf, value: str, built: str) -> None:
+    def _build(self, shape: ListOf | Object | OneOf, value: str) -> str:
         match shape:
-            case ListOf():
-                self._list(shape.item, value, built)
-            case Object():
-                self._check_type(shape.selection.type, value)
-                self.line(f"{built} = {self.object(shape.selection, value)}")
-            case OneOf():
-                name = self._local("n")
-                self.line(f"{name} = {self._bound('type_of', self._compiler.recogniser(shape.type))}({value})")
-                for number, (type_name, selection) in enumerate(shape.selections.items()):
-                    self.line(f"{'elif' if number else 'if'} {name} == {type_name!r}:")
-                    with self.indented(loop=False):
-                        self.line(f"{built} = {self.object(selection, value)}")
-                self.line("else: raise Unexpected")
+            case ListOf(item):
+                return self._list(item, value)
+            case Object(selection):
+                self._check_type(selection.type, value)
+                return self.object(selection, value)
+            case OneOf(type_, selections):
+                return self._one_of(type_, selections, value)
 
-    def _list(self, item: Shape, value: str, built: str) -> None:
+    def _one_of(self, type_: GraphQLAbstractType, selections: Mapping[str, Selection], value: str) -> str:
+        built, name = self._local("o"), self._local("n")
+        self.line(f"{name} = {self._bound('type_of', self._compiler.recogniser(type_))}({value})")
+        for number, (type_name, selection) in enumerate(selections.items()):
+            self.line(f"{'elif' if number else 'if'} {name} == {type_name!r}:")
+            with self.indented(loop=False):
+                self.line(f"{built} = {self.object(selection, value)}")
+        self.line("else: raise Unexpected")
+        return built
+
+    def _list(self, item: Shape, value: str) -> str:
         self.line(f"if {value}.__class__ is not list: {value} = {self._bound('listed', _listed)}({value})")
         if isinstance(item, Leaf):
-            self.line(f"{built} = [{self._leaf(item, 'item', simple=True)} for item in {value}]")
-            return
-        each = self._local("v")
+            return f"[{self._leaf(item, 'item', simple=True)} for item in {value}]"
+        built, each = self._local("o"), self._local("v")
         self.line(f"{built} = []")
         self.line(f"for {each} in {value}:")
         with self.indented():
             self.line(f"{built}.append({self.value(item, each, simple=True)})")
+        return built
 
     def _check_type(self, type_: GraphQLObjectType, value: str) -> None:
         check = type_.is_type_of

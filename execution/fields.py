@@ -6,7 +6,7 @@
 - `root`: a function without a row, on the types at which operations begin.
 
 A function's keyword-only parameters are its field's arguments: `first: Annotated[int | None, "How many."] = None`.
-Each leaves its function in the field's metadata, where a planner finds it without going through the resolver.
+Each leaves its function in the field's metadata, where `plans` finds it without going through the resolver.
 """
 
 import inspect
