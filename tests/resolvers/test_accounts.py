@@ -14,10 +14,9 @@ from models.database.opening import sqlite_path
 from models.money import Currency, Money
 from resolvers import accounts, funding, users
 from resolvers.accounts import SESSION_LIFETIME, NewToken, authenticate
-from resolvers.context import App, Context, SignIns, TokenScope, Viewer
+from resolvers.context import App, Context, TokenScope, Viewer
 from resolvers.errors import InputError, NotPermittedError, Refused, SignInRequiredError
 from resolvers.ids import Kind, public_id
-from tests.conftest import Counted
 from tests.harness.audits import contents, everything_stored
 from tests.harness.backdoor import Backdoor
 from tests.harness.town import Person, Town, money, refusal
@@ -432,34 +431,3 @@ async def test_no_secret_is_stored(app: App, backdoor: Backdoor, database_url: s
         for kept in (secret, secret.removeprefix("hat_"), secret.encode().hex()):
             assert kept not in stored
     assert "$argon2id$" in stored
-
-
-# Sign-ins that are kept in mind
-
-
-async def test_a_secret_that_comes_again_at_once_costs_no_trip(app: App, counted: Counted) -> None:
-    signed = await sign_up(app)
-    first = await authenticate(app, signed.secret)
-    with counted() as count:
-        assert await authenticate(app, signed.secret) == first
-    assert count.statements == 0
-
-
-async def test_what_another_process_revokes_holds_for_a_moment_at_most(app: App, travel: Travel) -> None:
-    signed = await sign_up(app)
-    here, there = app, replace(app, sign_ins=SignIns())
-    assert await authenticate(here, signed.secret) == signed.viewer
-    await accounts.sign_out(signed.ctx(there))
-    assert await authenticate(there, signed.secret) is None
-    travel(SignIns.LIFETIME)
-    assert await authenticate(here, signed.secret) is None
-
-
-async def test_who_is_kept_in_mind_is_forgotten_before_they_are_too_many(
-    app: App, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(SignIns, "MOST", 2)
-    people = [await sign_up(app, f"p{n}") for n in range(5)]
-    for person in people:
-        assert await authenticate(app, person.secret) == person.viewer
-    assert len(app.sign_ins._known) <= 2

@@ -1,0 +1,59 @@
+"""Who has signed in a moment ago is kept in mind."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import pytest
+
+from resolvers import accounts
+from resolvers.accounts import authenticate
+from resolvers.context import App, Context, SignIns, Viewer
+from tests.conftest import Counted
+
+pytestmark = pytest.mark.usefixtures("quick_passwords")
+
+
+class Signed(NamedTuple):
+    """Somebody's session."""
+
+    secret: str
+    viewer: Viewer
+
+
+async def sign_up(app: App, handle: str = "ada") -> Signed:
+    ctx = Context(app, None)
+    session = await accounts.sign_up(ctx, handle, None, "a long enough password")
+    assert ctx.viewer is not None
+    return Signed(session.secret, ctx.viewer)
+
+
+async def test_a_secret_that_comes_again_at_once_costs_no_trip(app: App, counted: Counted) -> None:
+    signed = await sign_up(app)
+    first = await authenticate(app, signed.secret)
+    with counted() as count:
+        assert await authenticate(app, signed.secret) == first
+    assert count.statements == 0
+
+
+async def test_what_another_process_revokes_holds_for_a_moment_at_most(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed = await sign_up(app)
+    here, there = app, replace(app, sign_ins=SignIns())
+    assert await authenticate(here, signed.secret) == signed.viewer
+    await accounts.sign_out(Context(there, signed.viewer))
+    assert await authenticate(there, signed.secret) is None
+    later = datetime.now(UTC) + SignIns.LIFETIME + timedelta(seconds=1)
+    monkeypatch.setattr(Context, "now", lambda _: later)
+    assert await authenticate(here, signed.secret) is None
+
+
+async def test_who_is_kept_in_mind_is_forgotten_before_they_are_too_many(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SignIns, "MOST", 2)
+    people = [await sign_up(app, f"p{n}") for n in range(5)]
+    for person in people:
+        assert await authenticate(app, person.secret) == person.viewer
+    assert len(app.sign_ins._known) <= 2
