@@ -140,14 +140,14 @@ class Batch:
         after.version = before.version + 1
         self.entries.append(
             EntryRow(
-                account_id=after.account.id,
-                version=after.version,
-                previous_version=before.version or None,
-                journal_id=order.id,
-                amount=posted_after - posted_before,
-                balance_before=posted_before,
-                balance_after=posted_after,
-                created_at=self._now,
+                after.account.id,
+                after.version,
+                before.version or None,
+                order.id,
+                posted_after - posted_before,
+                posted_before,
+                posted_after,
+                self._now,
             )
         )
 
@@ -249,13 +249,13 @@ class _Trial:
     ) -> None:
         self.postings.append(
             PostingRow(
-                id=id or new_id(),
-                journal_id=self._order.id,
-                phase=phase,
-                debit_account_id=debit.account.id,
-                credit_account_id=credit.account.id,
-                amount=amount,
-                currency=debit.account.currency,
-                pending_id=hold_id,
+                id or new_id(),
+                self._order.id,
+                phase,
+                debit.account.id,
+                credit.account.id,
+                amount,
+                debit.account.currency,
+                hold_id,
             )
         )

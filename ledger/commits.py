@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -10,9 +11,10 @@ from ledger import statements as sql
 from ledger.balances import FLOORS, SIDES
 from ledger.batch import Batch
 from ledger.books import Books, names_of
-from ledger.orders import AccountName, Draw, Order, Write
-from models.database import Ask, Database, Guard, Others, RowsCommand, RowSet, Transaction
+from ledger.orders import AccountName, Draw, Order
+from models.database import Ask, Command, Database, Guard, Others, RowsCommand, RowSet, Transaction
 from models.database.rows import steps
+from models.database.statements import Params
 from models.ids import new_id
 from models.ledger import AccountCode
 from models.types import EPOCH
@@ -102,17 +104,18 @@ def changes_of(batch: Batch) -> Changes:
         (sql.insert_messages, batch.messages),
     ]
     rows: dict[RowsCommand, list[tuple[Any, ...]]] = {}
-    single: list[Write] = []
-    for write in batch.writes:
-        if isinstance(write.command, RowsCommand):
-            rows.setdefault(write.command, []).append(write.command.row(write.params))
+    single: list[tuple[Command, Params]] = []
+    for command, params in batch.writes:
+        if isinstance(command, RowsCommand):
+            rows.setdefault(command, []).append(params if isinstance(params, tuple) else command.row(params))
         else:
-            single.append(write)
+            assert not isinstance(params, tuple), "a single row is given by its parameters' names"
+            single.append((command, params))
     sets.extend(sorted(rows.items(), key=lambda item: item[0].number))
-    in_order = groupby(sorted(single, key=_place), key=lambda write: write.command)
+    in_order = groupby(sorted(single, key=_place), key=itemgetter(0))
     return Changes(
         [(command, values) for command, values in sets if values],
-        [(command, [write.params for write in writes]) for command, writes in in_order],
+        [(command, [params for _, params in writes]) for command, writes in in_order],
     )
 
 
@@ -132,8 +135,9 @@ def _owners_of_wallets(names: Iterable[AccountName]) -> set[UUID]:
     return {name.owner_id for name in names if name.code is AccountCode.WALLET}
 
 
-def _place(write: Write) -> tuple[int, str]:
-    return write.command.number, str(next(iter(write.params.values())))
+def _place(write: tuple[Command, Params]) -> tuple[int, str]:
+    command, params = write
+    return command.number, str(next(iter(params.values())))
 
 
 def _new_account(name: AccountName) -> dict[str, object]:

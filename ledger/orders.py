@@ -63,10 +63,13 @@ class Draw(NamedTuple):
 
 
 class Write(NamedTuple):
-    """A write of another room, made in the same transaction as the postings."""
+    """A write of another room, made in the same transaction as the postings.
+
+    A command for sets of rows may be given its row as it is.
+    """
 
     command: Command
-    params: Mapping[str, Any]
+    params: Mapping[str, Any] | tuple[Any, ...]
 
 
 class Message(NamedTuple):

@@ -111,7 +111,7 @@ _by_viewer = Query(
     )
     .group_by(col(Transfer.post_id)),
 )
-_add_to_total = add_to_rows(PostTips, key=("post_id", "currency"), add=("tip_count", "total"))
+_add_to_total = add_to_rows(PostTips, key=("post_id", "currency"), add=("tip_count", "total"))  # as in TotalRow
 
 take_from_total = Command(
     update(PostTips)
@@ -200,8 +200,7 @@ async def tip_post(
         created_at=ctx.now(),
     )
     lines = tip.lines(viewer.user_id, tipped.author_id, amount, fee)
-    total = {"post_id": tipped.id, "currency": amount.currency, "tip_count": 1, "total": amount.minor_units}
-    writes = (Write(_add_to_total, total),)
+    writes = (Write(_add_to_total, TotalRow(tipped.id, amount.currency, 1, amount.minor_units)),)
     return await transfers.post(
         ctx, request, transfer, lines, draws=limits.spending(ctx, viewer, amount), writes=writes
     )

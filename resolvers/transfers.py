@@ -70,7 +70,7 @@ KINDS = {
 COLUMNS = tuple(getattr(Transfer, name) for name in TransferRow._fields)
 
 _by_ids = Query(TransferRow, select(*COLUMNS).where(any_of(Transfer.id)))
-_insert = insert_rows(Transfer)
+_insert = insert_rows(Transfer, TransferRow)
 
 
 async def transfers_by_id(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, TransferRow]:
@@ -151,7 +151,7 @@ def order_of(
         lines=lines,
         resolutions=resolutions,
         draws=draws,
-        writes=(Write(_insert, transfer._asdict()), *writes),
+        writes=(Write(_insert, transfer), *writes),
         reverses_id=reverses_id,
     )
 

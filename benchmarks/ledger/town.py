@@ -130,7 +130,7 @@ _open = Command(
         }
     )
 )
-_insert_transfer = insert_rows(Transfer)
+_insert_transfer = insert_rows(Transfer, TransferRow)
 _add_to_total = add_to_rows(PostTips, key=("post_id", "currency"), add=("tip_count", "total"))
 
 
@@ -178,7 +178,6 @@ def order(asked: Asked) -> Order:
         network_code=None,
         created_at=now,
     )
-    total = {"post_id": post, "currency": Currency.USD, "tip_count": 1, "total": asked.amount}
     return Order(
         id=transfer.id,
         kind=tip.KIND,
@@ -188,7 +187,7 @@ def order(asked: Asked) -> Order:
         created_at=now,
         lines=tip.lines(payer, creator, amount, fee),
         draws=(Draw(payer, LIMIT, Currency.USD, _TODAY, None, PRIVATE_MEANS.minor_units, asked.amount),),
-        writes=(Write(_insert_transfer, transfer._asdict()), Write(_add_to_total, total)),
+        writes=(Write(_insert_transfer, transfer), Write(_add_to_total, (post, Currency.USD, 1, asked.amount))),
     )
 
 
