@@ -21,6 +21,7 @@ class Currency(StrEnum):
 
 
 EXPONENTS = {Currency.USD: 2, Currency.EUR: 2, Currency.GBP: 2, Currency.JPY: 0, Currency.CNY: 2}
+_POWERS = {currency: -exponent for currency, exponent in EXPONENTS.items()}
 
 
 class InvalidAmountError(ValueError):
@@ -53,7 +54,7 @@ class Money(NamedTuple):
     @property
     def amount(self) -> Decimal:
         """The amount in whole units of the currency, with all its decimal places."""
-        return Decimal(self.minor_units).scaleb(-EXPONENTS[self.currency])
+        return Decimal(self.minor_units).scaleb(_POWERS[self.currency])
 
 
 def _significant(amount: Decimal) -> tuple[str, int]:

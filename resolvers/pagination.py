@@ -36,8 +36,13 @@ class PageInfo(NamedTuple):
 class Edge(NamedTuple, Generic[Node]):
     """A node, and where it stands in its list."""
 
-    cursor: str
+    place: UUID | int
     node: Node
+
+    @property
+    def cursor(self) -> str:
+        """The cursor of this place. Few ask for that of each edge, so it is made when it is asked for."""
+        return cursor_of(self.place)
 
 
 class Page(NamedTuple, Generic[Node]):
@@ -137,7 +142,7 @@ class Listing(Generic[Row]):
         shown = rows[: asked.limit]
         if asked.from_end:
             shown.reverse()
-        edges = [Edge(cursor_of(self._order(row)), row) for row in shown]
+        edges = [Edge(self._order(row), row) for row in shown]
         info = PageInfo(
             has_next_page=asked.before is not None if asked.from_end else more,
             has_previous_page=more if asked.from_end else asked.after is not None,
@@ -149,5 +154,5 @@ class Listing(Generic[Row]):
 
 def with_nodes(page: Page[Any], nodes: Sequence[Node | None]) -> Page[Node]:
     """The page with other nodes at its places; a place whose node is None is left out."""
-    edges = [Edge(edge.cursor, node) for edge, node in zip(page.edges, nodes, strict=True) if node is not None]
+    edges = [Edge(edge.place, node) for edge, node in zip(page.edges, nodes, strict=True) if node is not None]
     return Page(edges, page.page_info)

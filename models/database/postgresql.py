@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from itertools import chain
 from typing import Any, NoReturn
 
 import asyncpg
@@ -18,7 +19,7 @@ from models.database.errors import (
 )
 from models.database.pool import Pool
 from models.database.rows import Guard, RowsCommand, RowSet, SetsCommand, guarded_sql, steps
-from models.database.statements import Command, DialectName, Params, Query, Row, together_sql
+from models.database.statements import Command, DialectName, Params, Query, Row, shared, together_sql
 
 
 class PostgresDatabase(Database):
@@ -46,8 +47,10 @@ class PostgresDatabase(Database):
         if len(asks) == 1:
             return [await self.fetch(asks[0].query, **asks[0].params)]
         compiled = [ask.query.compiled("postgresql") for ask in asks]
-        values = [value for one, ask in zip(compiled, asks, strict=True) for value in one.bind(ask.params)]
-        [found] = await self._records(together_sql(tuple(ask.query for ask in asks)), values)
+        values, numbers = shared(
+            value for one, ask in zip(compiled, asks, strict=True) for value in one.bind(ask.params)
+        )
+        [found] = await self._records(together_sql(tuple([ask.query for ask in asks]), numbers), values)
         return [ask.query.rows(records, one) for ask, records, one in zip(asks, found, compiled, strict=True)]
 
     async def _records(self, sql: str, values: Sequence[Any]) -> Any:

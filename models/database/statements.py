@@ -82,21 +82,38 @@ class Command(_Statement):
 
 
 @lru_cache(maxsize=1_000)
-def together_sql(queries: tuple[Query[Any], ...]) -> str:
+def together_sql(queries: tuple[Query[Any], ...], numbers: tuple[int, ...]) -> str:
     """PostgreSQL's statement that gives one row: for each query the array of its rows.
 
-    Its parameters are those of the queries, one after another.
+    `numbers` says, for each parameter of one query after another, which parameter of the statement it is.
     """
     parts, before = [], 0
     for query in queries:
         compiled = query.compiled("postgresql")
-        parts.append(f"ARRAY(SELECT ROW(part.*) FROM ({_renumbered(compiled.sql, before)}) AS part)")
+        own = numbers[before : before + compiled.parameters]
+        parts.append(f"ARRAY(SELECT ROW(part.*) FROM ({_renumbered(compiled.sql, own)}) AS part)")
         before += compiled.parameters
     return f"SELECT {', '.join(parts)}"
 
 
-def _renumbered(sql: str, before: int) -> str:
-    return re.sub(r"\$(\d+)", lambda number: f"${int(number[1]) + before}", sql)
+def _renumbered(sql: str, numbers: Sequence[int]) -> str:
+    return re.sub(r"\$(\d+)", lambda found: f"${numbers[int(found[1]) - 1]}", sql)
+
+
+def shared(values: Iterable[Any]) -> tuple[list[Any], tuple[int, ...]]:
+    """The values with each list once, and for each of all values the number, from 1, at which it stands among them.
+
+    Reads that go together mostly ask about the same rows, and a list costs more to send than anything else.
+    """
+    kept: list[Any] = []
+    numbers = []
+    for value in values:
+        # Not an empty one, because nothing tells of what it is a list.
+        place = kept.index(value) if value.__class__ is list and value and value in kept else len(kept)
+        if place == len(kept):
+            kept.append(value)
+        numbers.append(place + 1)
+    return kept, tuple(numbers)
 
 
 def _compile(statement: Any, dialect: Dialect) -> Compiled:

@@ -8,7 +8,17 @@ import pytest
 from sqlalchemy import bindparam, select
 from sqlmodel import col
 
-from models.database import Command, Database, DatabaseError, Gathering, Query, any_of, columns_of, insert
+from models.database import (
+    Command,
+    Database,
+    DatabaseError,
+    Gathering,
+    Query,
+    any_number_of,
+    any_of,
+    columns_of,
+    insert,
+)
 from models.ids import new_id
 from models.types import EPOCH, BigInt
 from models.users import User, UserCounters
@@ -35,6 +45,11 @@ people = Query(Person, select(*columns_of(Person, User)).where(any_of(User.id)).
 named = Query(Person, select(*columns_of(Person, User)).where(col(User.handle) == bindparam("name")))
 least = col(UserCounters.follower_count) >= bindparam("least", type_=BigInt)
 counts = Query(Count, select(*columns_of(Count, UserCounters)).where(any_of(UserCounters.user_id), least))
+
+
+numbered = Query(
+    Count, select(*columns_of(Count, UserCounters)).where(any_number_of(UserCounters.follower_count, "numbers"))
+)
 
 
 @pytest.fixture
@@ -70,6 +85,14 @@ async def test_reads_at_once_make_one_trip_and_have_their_own_answers(
     assert list(together) == alone
     assert [len(rows) for rows in together] == [3, 2, 1, 0]
     assert count.statements == 1
+
+
+async def test_empty_lists_of_several_kinds_go_together(database: Database, ids: list[UUID]) -> None:
+    reader = Gathering(database)
+    found = await asyncio.gather(
+        reader.fetch(people, keys=[]), reader.fetch(numbered, numbers=[]), reader.fetch(numbered, numbers=[1])
+    )
+    assert [len(rows) for rows in found] == [0, 0, 1]
 
 
 async def test_the_same_read_is_made_once(database: Database, ids: list[UUID]) -> None:
