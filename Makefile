@@ -30,7 +30,7 @@ serve: setup ## Serve the demo on http://127.0.0.1:8000 (PORT=8001 for another p
 test: setup ## Run the tests (ARGS="-k tips" for some of them)
 	@$(BIN)/pytest $(ARGS)
 
-proof: setup ## Show at length that the ledger holds and that the engines agree, on both databases (PROOF_SEED=7 begins with that seed)
+proof: setup ## Show at length that the ledger holds and the engines agree (PROOF_SEED=7 begins with that seed)
 	@$(BIN)/pytest -m proof -s -o faulthandler_timeout=3600 $(ARGS)
 
 bench-ledger: setup ## Measure the ledger against one transaction for each tip, in a few minutes

@@ -39,6 +39,12 @@ from tests.harness.generation import generated
 from tests.harness.town import Person, Town, id_of
 from tests.proofs.conftest import Say
 
+# graphql-core itself forgets a coroutine now and then when an error makes null of what is above it.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:coroutine 'Executor:RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
 COUNTS = [150, pytest.param(2_000, id="full", marks=pytest.mark.proof)]
 
 NOW = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
