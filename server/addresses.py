@@ -1,6 +1,7 @@
 """Addresses: of databases, without their passwords, and of this machine."""
 
 import re
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit, urlunsplit
 
@@ -40,5 +41,12 @@ def http_address(host: str, port: int) -> str:
 
 def base_url(scope: Scope) -> str:
     """Scheme and host as whoever sent the request knows them; what a trusted proxy says of them is in the scope."""
-    url = URL(scope={**scope, "path": "/", "query_string": b""})
+    host = next((value for name, value in scope["headers"] if name == b"host"), None)
+    return _base_url(scope["scheme"], host, scope.get("server"))
+
+
+@lru_cache(maxsize=256)
+def _base_url(scheme: str, host: bytes | None, server: tuple[str, int | None] | None) -> str:
+    headers = [] if host is None else [(b"host", host)]
+    url = URL(scope={"scheme": scheme, "headers": headers, "server": server, "path": "/", "query_string": b""})
     return f"{url.scheme}://{url.netloc}" if url.netloc else ""

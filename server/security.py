@@ -1,6 +1,5 @@
 """Headers that tell a browser to be careful with all that comes from here."""
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # The editor makes its workers from blobs and writes styles into the page; all else comes from this server.
@@ -22,6 +21,9 @@ HEADERS = {
 }
 
 
+_ENCODED = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+
+
 class SecurityHeaders:
     """Adds the headers to every answer; one that the answer brings itself stays."""
 
@@ -33,9 +35,9 @@ class SecurityHeaders:
 
         async def add(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                own = message.get("headers", ())
+                given = {name.lower() for name, _ in own}
+                message["headers"] = [*own, *(header for header in _ENCODED if header[0] not in given)]
             await send(message)
 
         await self._app(scope, receive, add)
