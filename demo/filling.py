@@ -83,12 +83,12 @@ class _Filling:
 
     async def _move(self, what: str, act: Act[Event], events: Iterable[Event]) -> None:
         """Runs money commands, which reach the ledger in their order; it commits many at once."""
-        store = InTurn(self._app.database)
+        turns = InTurn(self._app)
         left = iter(events)
 
         async def give() -> None:
             for event in left:
-                await act(self._app, store, event)
+                await turns.run(act, event)
                 self._advance(what)
 
         await _together(give() for _ in range(GIVERS))

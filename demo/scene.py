@@ -1,18 +1,19 @@
 """What a command of the story is given: the story's clock and ids, and a place in a transaction of many commands."""
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from demo.events import Person, chance
 from models.accounts import TokenKind
-from models.database import Database, Query, Transaction
-from models.database.connection import Reader
-from models.database.statements import Row
+from models.database import Gathering
 from models.ids import HOUSE, id_at
 from resolvers.context import App, Context, Store, TokenScope, Viewer
+
+Event = TypeVar("Event")
 
 
 class Scene(Context):
@@ -31,23 +32,43 @@ class Scene(Context):
         return id_at(self._moment, self._chance)
 
 
-class InTurn(Reader):
-    """A database whose reads take turns, so that commands that run side by side come to the ledger in one order."""
+class InTurn:
+    """Commands that run side by side and come to the ledger in their order.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    One begins when the one before it has handed in its order, or has ended without one.
+    """
+
+    def __init__(self, app: App) -> None:
+        self._app = app
         self._turn = asyncio.Lock()
 
-    async def fetch(self, query: Query[Row], **params: Any) -> list[Row]:
-        async with self._turn:
-            return await self._database.fetch(query, **params)
+    async def run(self, act: Callable[[App, Store, Event], Awaitable[None]], event: Event) -> None:
+        """Runs the command for an event."""
+        await self._turn.acquire()
+        place = _Place(self._app.ledger, self._turn)
+        try:
+            app = replace(self._app, ledger=cast(Any, place))
+            await act(app, Gathering(app.database), event)
+        finally:
+            place.pass_on()
 
-    async def first(self, query: Query[Row], **params: Any) -> Row | None:
-        rows = await self.fetch(query, **params)
-        return rows[0] if rows else None
 
-    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        return self._database.transaction()
+class _Place:
+    """The ledger for one command, whose turn ends when it hands in its order."""
+
+    def __init__(self, ledger: Any, turn: asyncio.Lock) -> None:
+        self._turn: asyncio.Lock | None = turn
+        self._ledger = ledger
+        self.recall = ledger.recall
+
+    async def submit(self, order: Any) -> Any:
+        self.pass_on()
+        return await self._ledger.submit(order)
+
+    def pass_on(self) -> None:
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            turn.release()
 
 
 def _viewer(person: Person) -> Viewer:
