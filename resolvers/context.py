@@ -63,6 +63,8 @@ class App:
     database: Database
     ledger: Ledger
     policy: Policy = field(default_factory=Policy)
+    inboxes_wait: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when this process has written what is to be brought to inboxes."""
 
 
 class Store(Reader, Protocol):

@@ -47,6 +47,10 @@ def upgrade() -> None:
         op.add_column("follows", sa.Column(name, types.Flag(), nullable=False, server_default=sa.true()))
         where = sa.text(name)
         op.create_index(f"follows_{name}", "follows", columns, unique=False, postgresql_where=where, sqlite_where=where)
+    stands = sa.text("reply_to_id IS NULL AND deleted_at IS NULL")
+    op.create_index(
+        "posts_for_followers", "posts", ["author_id", "id"], unique=False, postgresql_where=stands, sqlite_where=stands
+    )
     first = "zeroblob(16)" if op.get_context().dialect.name == "sqlite" else "CAST(lpad('', 32, '0') AS uuid)"
     op.execute(
         "INSERT INTO catch_ups (follower_id, followed_id, position, turn)"
