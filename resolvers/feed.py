@@ -11,7 +11,7 @@ from models.database import MergedQuery, PageQuery, Pages, Source
 from models.inbox import InboxPost
 from models.posts import Post
 from models.users import Block, Follow
-from resolvers.blocks import VIEWER, or_nobody, unless_blocked
+from resolvers.blocks import VIEWER, or_nobody
 from resolvers.context import Context
 from resolvers.errors import SignInRequiredError
 from resolvers.pagination import Listing, Page, Window
@@ -37,16 +37,23 @@ def _probed(condition: Select[Any]) -> ColumnElement[bool]:
     return condition.offset(literal_column("0")).exists()
 
 
+def _unblocked(author: Any) -> list[ColumnElement[bool]]:
+    block = Block.__table__.alias()  # type: ignore[attr-defined]
+    one, other = block.c.blocker_id, block.c.blocked_id
+    return [
+        ~_probed(select(one).where(one == VIEWER, other == author)),
+        ~_probed(select(one).where(one == author, other == VIEWER)),
+    ]
+
+
 def _to_show(inbox: Any) -> list[Any]:
     """What of an inbox may be shown still: followed, not deleted, not blocked."""
-    block = Block.__table__.alias()  # type: ignore[attr-defined]
-    blocks = select(block.c.blocker_id)
+    followed = col(Follow.followed_id)
     return [
         inbox.viewer_id == VIEWER,
-        _probed(select(Follow.id).where(col(Follow.follower_id) == VIEWER, col(Follow.followed_id) == inbox.author_id)),
+        _probed(select(followed).where(col(Follow.follower_id) == VIEWER, followed == inbox.author_id)),
         _probed(select(Post.id).where(col(Post.id) == inbox.post_id, col(Post.deleted_at).is_(None))),
-        ~_probed(blocks.where(block.c.blocker_id == VIEWER, block.c.blocked_id == inbox.author_id)),
-        ~_probed(blocks.where(block.c.blocked_id == VIEWER, block.c.blocker_id == inbox.author_id)),
+        *_unblocked(inbox.author_id),
     ]
 
 
@@ -71,7 +78,7 @@ _following = MergedQuery(
             _standing,
             parent=Post.author_id,
             under=Follow.followed_id,
-            of=[col(Follow.follower_id) == VIEWER, col(Follow.pulled), unless_blocked(Follow.followed_id)],
+            of=[col(Follow.follower_id) == VIEWER, col(Follow.pulled), *_unblocked(Follow.followed_id)],
         ),
         Source(Post.id, _own),
     ],
