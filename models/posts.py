@@ -8,7 +8,6 @@ from sqlmodel import Field, SQLModel
 
 from models.types import BigInt, Id, Timestamp, table_args
 
-
 _STANDS = text("reply_to_id IS NULL AND deleted_at IS NULL")
 
 

@@ -40,7 +40,7 @@ class UserCounters(SQLModel, table=True):
 class Follow(SQLModel, table=True):
     """`follower` follows `followed`; the id orders the lists by time.
 
-    What `followed` posts comes into the follower's feed through the inbox, by being read from among their posts, or both.
+    What `followed` posts comes into the follower's feed through the inbox, or is read from among their posts, or both.
     """
 
     __tablename__ = "follows"

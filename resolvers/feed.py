@@ -52,7 +52,7 @@ def _to_show(inbox: Any) -> list[Any]:
     return [
         inbox.viewer_id == VIEWER,
         _probed(select(followed).where(col(Follow.follower_id) == VIEWER, followed == inbox.author_id)),
-        _probed(select(Post.id).where(col(Post.id) == inbox.post_id, col(Post.deleted_at).is_(None))),
+        _probed(select(col(Post.id)).where(col(Post.id) == inbox.post_id, col(Post.deleted_at).is_(None))),
         *_unblocked(inbox.author_id),
     ]
 

@@ -1,11 +1,12 @@
 """Inboxes: what people post is put into their followers' inboxes beside the requests, a chunk at a time.
 
-Two kinds of work, each a row that is written in the transaction of what makes it necessary: a *delivery* brings one post
-to all followers, a *catch-up* brings all posts of one author to one follower. Each takes away instead what has gone: a
-post that was deleted, the posts of somebody who is no longer followed.
+Two kinds of work, each a row that is written in the transaction of what makes it necessary: a *delivery* brings one
+post to all followers, a *catch-up* brings all posts of one author to one follower. Each takes away instead what has
+gone: a post that was deleted, the posts of somebody who is no longer followed.
 
-Nothing is missed between the two. A catch-up sees what was posted before it began. A delivery of what is posted later sees
-the follow, which was there before. Until its catch-up is done a follow is pulled: the feed reads the author's own posts.
+Nothing is missed between the two. A catch-up sees what was posted before it began. A delivery of what is posted later
+sees the follow, which was there before. Until its catch-up is done a follow is *pulled*: the feed reads the author's
+own posts.
 """
 
 from typing import Any, NamedTuple
@@ -26,9 +27,9 @@ CHUNK = 500
 OVERHEAD = 10
 """What it costs to take up a piece of work, in rows of an inbox."""
 MANY_FOLLOWERS = 10_000
-"""Who follows somebody with so many followers pulls for good, so that a post goes into no more inboxes than about these."""
+"""Who follows somebody with so many followers pulls for good: a post goes into about so many inboxes at most."""
 MOST_PULLED = 100
-"""How many authors a viewer pulls for good at most, so that a feed is read from no more places. Others push, however many."""
+"""How many authors a viewer pulls for good at most: a feed is read from no more places. All others push."""
 
 
 class _DeliveryRow(NamedTuple):
@@ -77,7 +78,7 @@ _deliver = _due(Delivery, ["post_id"], select(_POST, *_at_first()).where(true())
 _catch_up = _due(
     CatchUp,
     ["follower_id", "followed_id"],
-    select(Follow.follower_id, Follow.followed_id, *_at_first()).where(*_EDGE, col(Follow.pushed)),
+    select(col(Follow.follower_id), col(Follow.followed_id), *_at_first()).where(*_EDGE, col(Follow.pushed)),
 )
 
 _pulled_for_good = (
@@ -142,7 +143,7 @@ async def end_follow(transaction: Transaction, follower_id: UUID, followed_id: U
 
 _next_delivery = Query(
     _DeliveryRow,
-    select(Delivery.post_id, Delivery.position, Post.author_id, col(Post.deleted_at).is_not(None))
+    select(col(Delivery.post_id), col(Delivery.position), col(Post.author_id), col(Post.deleted_at).is_not(None))
     .join(Post, col(Post.id) == Delivery.post_id)
     .order_by(col(Delivery.turn))
     .limit(1)
@@ -150,12 +151,12 @@ _next_delivery = Query(
 )
 _next_catch_up = Query(
     _CatchUpRow,
-    select(CatchUp.follower_id, CatchUp.followed_id, CatchUp.position)
+    select(col(CatchUp.follower_id), col(CatchUp.followed_id), col(CatchUp.position))
     .order_by(col(CatchUp.turn))
     .limit(1)
     .with_for_update(skip_locked=True),
 )
-_is_pushed = Query(_PushedRow, select(Follow.pushed).where(*_EDGE))
+_is_pushed = Query(_PushedRow, select(col(Follow.pushed)).where(*_EDGE))
 
 
 def _within(order: Any) -> list[ColumnElement[bool]]:
@@ -169,27 +170,27 @@ def _end_of_chunk(order: Any, *where: ColumnElement[bool]) -> Query[_EndRow]:
 
 
 _of_author = col(Post.author_id) == _AUTHOR
-_pushed_to = (col(Follow.followed_id) == _AUTHOR, col(Follow.pushed))
+_pushed_to: tuple[Any, ...] = (col(Follow.followed_id) == _AUTHOR, col(Follow.pushed))
 _end_of_followers = _end_of_chunk(col(Follow.id), *_pushed_to)
 _end_of_posts = _end_of_chunk(col(Post.id), _of_author)
 
-_followers = select(Follow.follower_id).where(*_pushed_to, *_within(col(Follow.id)))
-_posts = select(Post.id).where(_of_author, *_within(col(Post.id)))
+_followers = select(col(Follow.follower_id)).where(*_pushed_to, *_within(col(Follow.id)))
+_posts = select(col(Post.id)).where(_of_author, *_within(col(Post.id)))
 _standing = (col(Post.reply_to_id).is_(None), col(Post.deleted_at).is_(None))
 
 
 def _put(rows: Select[Any]) -> Command:
-    return Command(
-        insert(InboxPost).from_select(["viewer_id", "post_id", "author_id"], rows).on_conflict_do_nothing()
-    )
+    return Command(insert(InboxPost).from_select(["viewer_id", "post_id", "author_id"], rows).on_conflict_do_nothing())
 
 
 _put_post = _put(_followers.add_columns(_POST, _AUTHOR))
-_take_post = Command(
-    delete(InboxPost).where(col(InboxPost.post_id) == _POST, col(InboxPost.viewer_id).in_(_followers))
+_take_post = Command(delete(InboxPost).where(col(InboxPost.post_id) == _POST, col(InboxPost.viewer_id).in_(_followers)))
+_put_posts = _put(
+    select(_FOLLOWER, col(Post.id), col(Post.author_id)).where(_of_author, *_within(col(Post.id)), *_standing)
 )
-_put_posts = _put(select(_FOLLOWER, Post.id, Post.author_id).where(_of_author, *_within(col(Post.id)), *_standing))
-_take_posts = Command(delete(InboxPost).where(col(InboxPost.viewer_id) == _FOLLOWER, col(InboxPost.post_id).in_(_posts)))
+_take_posts = Command(
+    delete(InboxPost).where(col(InboxPost.viewer_id) == _FOLLOWER, col(InboxPost.post_id).in_(_posts))
+)
 
 _pull_no_more = Command(update(Follow).where(*_EDGE, col(Follow.pushed)).values(pulled=bindparam("pulled")))
 

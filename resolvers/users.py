@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, delete, select, update
 from sqlmodel import col
 
-from models.database import Command, PageQuery, Query, Transaction, any_of, columns_of, insert
+from models.database import Command, PageQuery, Query, Transaction, any_of, columns_of
 from models.types import Id
 from models.users import Block, Follow, User, UserCounters
 from resolvers import blocks, inbox, inputs

@@ -132,8 +132,8 @@ def _compare_timelines(large: str, small: str) -> tuple[list[float], list[float]
         assert len(client.run(TIMELINE)["feed"]["nodes"]) == 20, "the page is full"
         client.times(TIMELINE, WARM_UP)
     for number in range(1, ROUNDS + 1):
-        for client, list_ in zip(clients, taken, strict=True):
-            list_ += client.times(TIMELINE, READS)
+        for client, so_far in zip(clients, taken, strict=True):
+            so_far.extend(client.times(TIMELINE, READS))
         screen.print(f"timeline, round {number}: {_ms(taken[0])} and {_ms(taken[1])} ms")
     return taken
 
@@ -148,18 +148,18 @@ def _compare_posts(database: str, url: str) -> tuple[tuple[list[float], list[flo
     waited: tuple[list[float], list[float]] = ([], [])
     taken: tuple[list[float], list[float]] = ([], [])
     for number in range(1, ROUNDS + 1):
-        for author, read, list_ in zip((star, poet), waited, taken, strict=True):
+        for author, read, so_far in zip((star, poet), waited, taken, strict=True):
             readers = [Reader(url) for _ in range(READERS)]
             for reader in readers:
                 reader.start()
-            list_ += author.times(POST, POSTS)
+            so_far.extend(author.times(POST, POSTS))
             seconds = _settle(database)
             time.sleep(max(0.0, 1 - seconds))
             for reader in readers:
                 reader.stopping = True
                 reader.join()
-                read += reader.taken
-            screen.print(f"createPost, round {number}: {_ms(list_)} ms; all inboxes {seconds:.2f} s later")
+                read.extend(reader.taken)
+            screen.print(f"createPost, round {number}: {_ms(so_far)} ms; all inboxes {seconds:.2f} s later")
     return waited, taken
 
 

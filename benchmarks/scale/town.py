@@ -1,4 +1,4 @@
-"""The towns in which timelines are read and posts written. PostgreSQL makes the rows itself: nothing passes through here.
+"""The towns in which timelines are read and posts written. PostgreSQL makes the rows itself.
 
 A viewer's inbox is as the server would have filled it. All other inboxes are empty: nobody reads them here.
 """
@@ -67,7 +67,8 @@ class Size(NamedTuple):
 
     def times(self, scale: float) -> "Size":
         """A part of it."""
-        return Size(*(max(1, int(number * scale)) for number in self[:3]), self.readers)
+        posts, follows, followers = (max(1, int(number * scale)) for number in self[:3])
+        return Size(posts, follows, followers, self.readers)
 
 
 LARGE = Size(posts=10_000_000, follows=5_000, followers=1_000_000, readers=100)
@@ -76,7 +77,9 @@ SMALL = Size(posts=100_000, follows=50, followers=1_000, readers=100)
 
 async def fill(url: str, size: Size) -> None:
     """Fills a migrated database, and has PostgreSQL look at what is in it."""
-    connection = await asyncpg.connect(url, server_settings={"synchronous_commit": "off", "maintenance_work_mem": "1GB"})
+    connection = await asyncpg.connect(
+        url, server_settings={"synchronous_commit": "off", "maintenance_work_mem": "1GB"}
+    )
     try:
         async with connection.transaction():
             await _fill(connection, size)

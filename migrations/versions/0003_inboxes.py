@@ -55,14 +55,18 @@ def upgrade() -> None:
     )
     first = "zeroblob(16)" if op.get_context().dialect.name == "sqlite" else "CAST(lpad('', 32, '0') AS uuid)"
     op.execute(
-        "INSERT INTO catch_ups (follower_id, followed_id, position, turn)"
-        f" SELECT follower_id, followed_id, {first}, id FROM follows"  # noqa: S608 - of words of our own
+        "INSERT INTO catch_ups (follower_id, followed_id, position, turn)"  # noqa: S608 - of words of our own
+        f" SELECT follower_id, followed_id, {first}, id FROM follows"
     )
 
 
 def _expect_long_lists() -> None:
     # PostgreSQL plans for the average, and an average of one would have it read all that one viewer follows for each post.
-    for table, column, share in (("follows", "follower_id", 50), ("follows", "followed_id", 50), ("inbox", "viewer_id", 1000)):
+    for table, column, share in (
+        ("follows", "follower_id", 50),
+        ("follows", "followed_id", 50),
+        ("inbox", "viewer_id", 1000),
+    ):
         op.execute(f"ALTER TABLE {table} ALTER COLUMN {column} SET (n_distinct = {-1 / share})")
 
 

@@ -94,10 +94,10 @@ class Source(NamedTuple):
     """
 
     order: Any
-    where: Callable[[Columns], Sequence[ColumnElement[bool]]]
+    where: Callable[[Columns], Sequence[Any]]
     parent: Any = None
     under: Any = None
-    of: Sequence[ColumnElement[bool]] = ()
+    of: Sequence[Any] = ()
 
 
 class MergedQuery(Generic[Row]):
@@ -107,7 +107,13 @@ class MergedQuery(Generic[Row]):
     """
 
     def __init__(
-        self, row: type[Row], columns: Sequence[Any], *, order: Any, joins: Sequence[Join] = (), sources: Sequence[Source]
+        self,
+        row: type[Row],
+        columns: Sequence[Any],
+        *,
+        order: Any,
+        joins: Sequence[Join] = (),
+        sources: Sequence[Source],
     ) -> None:
         self._columns, self._order, self._joins, self._sources = columns, order, joins, sources
         self.newest: Query[Row] = Query(row, lambda dialect: self._build(dialect, newest=True))

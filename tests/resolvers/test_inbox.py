@@ -3,17 +3,19 @@
 import asyncio
 import random
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from models.database import ContentionError, Database
+from ledger import Ledger
+from models.database import ContentionError, Database, migrate, open_database
 from resolvers import inbox
 from resolvers.context import App
 from resolvers.errors import Refused
 from resolvers.feed import FeedKind, feed
 from resolvers.pagination import window
 from resolvers.posts import PostRow
-from tests.harness.backdoor import Backdoor
+from tests.harness.backdoor import Backdoor, backdoor
 from tests.harness.town import Person, Town
 
 STEPS = 120
@@ -166,6 +168,42 @@ async def test_two_workers_share_the_work(town: Town, backdoor: Backdoor, monkey
     await until_idle(town.app.database)
     assert await count(backdoor, "inbox") == 50
     assert await count(backdoor, "deliveries") + await count(backdoor, "catch_ups") == 0
+
+
+def test_a_database_from_before_the_inboxes_shows_the_same_and_fills_them(empty_database_url: str) -> None:
+    migrate.upgrade(empty_database_url, "0002")
+    asyncio.run(make_old_rows(empty_database_url))
+    migrate.upgrade(empty_database_url)
+    asyncio.run(show_and_fill(empty_database_url))
+
+
+VIEWER, AUTHOR, *OLD_POSTS = (UUID(int=n << 80 | 7 << 76 | 2 << 62) for n in range(1, 6))
+
+
+async def make_old_rows(url: str) -> None:
+    async with backdoor(url) as connection:
+        postgresql = connection.dialect == "postgresql"
+        viewer, author, *posts = (f"'{key}'" if postgresql else f"x'{key.hex}'" for key in (VIEWER, AUTHOR, *OLD_POSTS))
+        moment = "now()" if postgresql else "0"
+        columns = "id, author_id, text, created_at"
+        await connection.fetch(
+            f"INSERT INTO follows (follower_id, followed_id, id) VALUES ({viewer}, {author}, {viewer})"
+        )
+        for post in posts:
+            await connection.fetch(f"INSERT INTO posts ({columns}) VALUES ({post}, {author}, 'old', {moment})")
+            await connection.fetch(f"INSERT INTO post_counters VALUES ({post}, 0, 0, 0)")
+
+
+async def show_and_fill(url: str) -> None:
+    database = await open_database(url)
+    viewer = Person(App(database, Ledger(database)), VIEWER, "viewer")
+    async with backdoor(url) as connection:
+        assert await shown(viewer) == ["old"] * 3
+        await until_idle(database)
+        assert await count(connection, "inbox") == 3
+        assert await count(connection, "follows WHERE pulled") == 0
+        assert await shown(viewer) == ["old"] * 3
+    await database.close()
 
 
 class History:
