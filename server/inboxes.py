@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -33,7 +34,10 @@ async def filling_inboxes(app: App) -> AsyncIterator[None]:
 async def _fill(app: App) -> None:
     while True:
         app.inboxes_wait.clear()
-        if not await _worked(app):
+        begin = time.monotonic()
+        if await _worked(app):
+            await asyncio.sleep(time.monotonic() - begin)  # half of the time is for those who wait for an answer
+        else:
             with suppress(TimeoutError):
                 async with asyncio.timeout(EVERY_SECONDS * random.uniform(0.5, 1.5)):
                     await app.inboxes_wait.wait()
