@@ -17,7 +17,7 @@ unexport VIRTUAL_ENV
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup serve test proof bench-ledger check style types imports sdl migrations format schema web lock clean
+.PHONY: help setup serve test proof bench-ledger bench-scale check style types imports sdl migrations format schema web lock clean
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,9 @@ proof: setup ## Show at length that the ledger holds and the engines agree (PROO
 
 bench-ledger: setup ## Measure the ledger against one transaction for each tip, in a few minutes
 	@$(BIN)/python -m benchmarks.ledger
+
+bench-scale: setup ## Measure the timeline at 10 million posts and a post to 1 million followers (SCALE=0.01: less)
+	@$(BIN)/python -m benchmarks.scale
 
 check: style types imports sdl migrations ## Check style, types, imports, the schema's SDL and the migrations
 

@@ -3,10 +3,12 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, Text
+from sqlalchemy import CheckConstraint, Index, Text, text
 from sqlmodel import Field, SQLModel
 
 from models.types import BigInt, Id, Timestamp, table_args
+
+_STANDS = text("reply_to_id IS NULL AND deleted_at IS NULL")
 
 
 class Post(SQLModel, table=True):
@@ -15,6 +17,8 @@ class Post(SQLModel, table=True):
     __tablename__ = "posts"
     __table_args__ = table_args(
         Index("posts_by_author", "author_id", "id"),
+        Index("posts_for_followers", "author_id", "id", postgresql_where=_STANDS, sqlite_where=_STANDS),
+        Index("posts_latest", "id", postgresql_where=_STANDS, sqlite_where=_STANDS),
         Index("posts_by_reply_to", "reply_to_id", "id"),
         Index("posts_by_quote_of", "quote_of_id", "id"),
     )

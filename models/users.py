@@ -3,10 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, Text
+from sqlalchemy import CheckConstraint, Index, Text, text, true
 from sqlmodel import Field, SQLModel
 
-from models.types import BigInt, Id, Timestamp, table_args
+from models.types import BigInt, Flag, Id, Timestamp, table_args
 
 
 class User(SQLModel, table=True):
@@ -38,18 +38,29 @@ class UserCounters(SQLModel, table=True):
 
 
 class Follow(SQLModel, table=True):
-    """`follower` follows `followed`; the id orders the lists by time."""
+    """`follower` follows `followed`; the id orders the lists by time.
+
+    What `followed` posts comes into the follower's feed through the inbox, or is read from among their posts, or both.
+    """
 
     __tablename__ = "follows"
     __table_args__ = table_args(
         CheckConstraint("follower_id <> followed_id", name="nobody_follows_themselves"),
         Index("follows_by_follower", "follower_id", "id"),
         Index("follows_by_followed", "followed_id", "id"),
+        Index("follows_pushed", "followed_id", "id", postgresql_where=text("pushed"), sqlite_where=text("pushed")),
+        Index(
+            "follows_pulled", "follower_id", "followed_id", postgresql_where=text("pulled"), sqlite_where=text("pulled")
+        ),
     )
 
     follower_id: UUID = Field(primary_key=True, sa_type=Id)
     followed_id: UUID = Field(primary_key=True, sa_type=Id)
     id: UUID = Field(sa_type=Id)
+    pushed: bool = Field(default=True, sa_type=Flag, sa_column_kwargs={"server_default": true()})
+    """Whether new posts are put into the follower's inbox. Decided when the follow begins, and never changed."""
+    pulled: bool = Field(default=True, sa_type=Flag, sa_column_kwargs={"server_default": true()})
+    """Whether the posts are read from among the author's: until the inbox has them all, or for good."""
 
 
 class Block(SQLModel, table=True):

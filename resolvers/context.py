@@ -93,6 +93,8 @@ class App:
     ledger: Ledger
     policy: Policy = field(default_factory=Policy)
     sign_ins: SignIns = field(default_factory=SignIns)
+    inboxes_wait: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when this process has written what is to be brought to inboxes."""
 
 
 class Store(Reader, Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
-from models.database import PageQuery
+from models.database import Pages
 from models.database.connection import Reader
 from models.ids import FIRST, LAST
 from resolvers.errors import BadInputError
@@ -96,7 +96,7 @@ class Listing(Generic[Row]):
 
     def __init__(
         self,
-        query: PageQuery[Row],
+        query: Pages[Row],
         *,
         order: Callable[[Row], UUID | int],
         parent: Callable[[Row], UUID] | None = None,

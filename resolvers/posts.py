@@ -11,7 +11,7 @@ from sqlmodel import SQLModel, col
 from models.database import Command, PageQuery, Query, Transaction, any_of, columns_of, insert
 from models.posts import Like, Post, PostCounters, Repost
 from models.types import Id
-from resolvers import blocks, inputs
+from resolvers import blocks, inbox, inputs
 from resolvers.blocks import VIEWER, or_nobody, unless_blocked, unless_blocked_by
 from resolvers.context import Context, TokenScope, Viewer
 from resolvers.errors import BlockedError, NotFoundError, NotPermittedError, Path, Refused
@@ -228,11 +228,14 @@ async def create_post(ctx: Context, text: str, reply_to: str | None, quote_of: s
     async def write(transaction: Transaction) -> None:
         await transaction.run(_insert_post, **row)
         await transaction.run(_insert_counters, post_id=post_id, like_count=0, reply_count=0, repost_count=0)
-        if parent is not None:
+        if parent is None:
+            await inbox.deliver(transaction, post_id)
+        else:
             await _add(transaction, parent.id, replies=1)
         await count(transaction, {viewer.user_id: Counted(posts=1)})
 
     await ctx.transact(write)
+    ctx.app.inboxes_wait.set()
     return await _again(ctx, post_id)
 
 
@@ -260,11 +263,14 @@ async def delete_post(ctx: Context, public_id: str) -> str:
     async def write(transaction: Transaction) -> None:
         if not await transaction.run(_delete, post_id=post.id, moment=ctx.now()):
             raise _no_such_post(("id",))
-        if post.reply_to_id is not None:
+        if post.reply_to_id is None:
+            await inbox.deliver(transaction, post.id)
+        else:
             await _add(transaction, post.reply_to_id, replies=-1)
         await count(transaction, {viewer.user_id: Counted(posts=-1)})
 
     await ctx.transact(write)
+    ctx.app.inboxes_wait.set()
     return public_id
 
 

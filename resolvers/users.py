@@ -8,10 +8,10 @@ from uuid import UUID
 from sqlalchemy import bindparam, delete, select, update
 from sqlmodel import col
 
-from models.database import Command, PageQuery, Query, Transaction, any_of, columns_of, insert
+from models.database import Command, PageQuery, Query, Transaction, any_of, columns_of
 from models.types import Id
 from models.users import Block, Follow, User, UserCounters
-from resolvers import blocks, inputs
+from resolvers import blocks, inbox, inputs
 from resolvers.blocks import VIEWER
 from resolvers.context import Context, TokenScope
 from resolvers.errors import BlockedError, NotFoundError, NotPermittedError, Refused
@@ -67,17 +67,6 @@ _following: Listing[FollowRow] = Listing(
     parent=lambda row: row.follower_id,
 )
 
-_insert_follow = Command(
-    insert(Follow)
-    .values({name: bindparam(name) for name in ("id", "follower_id", "followed_id")})
-    .on_conflict_do_nothing()
-)
-_delete_follow = Command(
-    delete(Follow).where(
-        col(Follow.follower_id) == bindparam("follower_id", type_=Id()),
-        col(Follow.followed_id) == bindparam("followed_id", type_=Id()),
-    )
-)
 _delete_block = Command(
     delete(Block).where(
         col(Block.blocker_id) == bindparam("blocker_id", type_=Id()),
@@ -172,14 +161,14 @@ async def follow_user(ctx: Context, public_id: str, *, on: bool) -> UserRow:
         raise Refused(BlockedError("One of you has blocked the other.", ("id",)))
 
     async def write(transaction: Transaction) -> None:
-        follow = {"follower_id": viewer.user_id, "followed_id": user.id}
         if on:
-            changed = await transaction.run(_insert_follow, id=ctx.new_id(), **follow)
+            changed = await inbox.begin_follow(transaction, ctx.new_id(), viewer.user_id, user.id)
         else:
-            changed = -await transaction.run(_delete_follow, **follow)
+            changed = -await inbox.end_follow(transaction, viewer.user_id, user.id)
         await count(transaction, {viewer.user_id: Counted(following=changed), user.id: Counted(followers=changed)})
 
     await ctx.transact(write)
+    ctx.app.inboxes_wait.set()
     return await _again(ctx, user.id)
 
 
@@ -194,12 +183,13 @@ async def block_user(ctx: Context, public_id: str, *, on: bool) -> UserRow:
             await transaction.run(_delete_block, **block)
             return
         await transaction.run(blocks.insert_block, **block, created_at=ctx.now())
-        gone = await transaction.run(_delete_follow, follower_id=viewer.user_id, followed_id=user.id)
-        lost = await transaction.run(_delete_follow, follower_id=user.id, followed_id=viewer.user_id)
+        gone = await inbox.end_follow(transaction, viewer.user_id, user.id)
+        lost = await inbox.end_follow(transaction, user.id, viewer.user_id)
         counted = {viewer.user_id: Counted(-lost, -gone), user.id: Counted(-gone, -lost)}
         await count(transaction, counted)
 
     await ctx.transact(write)
+    ctx.app.inboxes_wait.set()
     return await _again(ctx, user.id)
 
 

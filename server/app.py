@@ -21,6 +21,7 @@ from server.answers import HttpError, answer, refusal
 from server.errors import MaskErrors, present
 from server.graphql import GraphQL
 from server.health import health
+from server.inboxes import filling_inboxes
 from server.process import running, spare_the_collector
 from server.rate_limits import RateLimits
 from server.sealing import sealing
@@ -38,7 +39,7 @@ def create_app(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
-        async with running(settings) as app, sealing(app.database):
+        async with running(settings) as app, sealing(app.database), filling_inboxes(app):
             limits = RateLimits() if settings.rate_limits else None
             operations = Operations(
                 core_schema, present, plans=settings.execution == "plans", persisted=persisted(settings)

@@ -25,9 +25,9 @@ MIGRATIONS = Path(__file__).parents[2] / "migrations"
 Result = TypeVar("Result")
 
 
-def upgrade(url: str) -> None:
-    """Runs the revisions that the database lacks, each in a transaction of its own."""
-    _run(url, lambda connection: command.upgrade(_config(connection), "head"))
+def upgrade(url: str, revision: str = "head") -> None:
+    """Runs the revisions that the database lacks, up to one of them, each in a transaction of its own."""
+    _run(url, lambda connection: command.upgrade(_config(connection), revision))
 
 
 def is_current(url: str) -> bool:

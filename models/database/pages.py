@@ -5,9 +5,9 @@ a reader has come.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic
+from typing import Any, Generic, NamedTuple, Protocol
 
-from sqlalchemy import ColumnElement, FromClause, Select, Subquery, and_, bindparam, select, text, true
+from sqlalchemy import ColumnElement, FromClause, Select, Subquery, and_, bindparam, select, text, true, union
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from models.database.expressions import split_ids
@@ -16,6 +16,13 @@ from models.types import Id, Ids
 
 Columns = ReadOnlyColumnCollection[str, Any]
 Join = tuple[type, ColumnElement[bool]]
+
+
+class Pages(Protocol[Row]):
+    """What reads pages of a list from either of its ends."""
+
+    newest: Query[Row]
+    oldest: Query[Row]
 
 
 class PageQuery(Generic[Row]):
@@ -77,6 +84,68 @@ class PageQuery(Generic[Row]):
         order = columns[self._order.key]
         upper, lower = bindparam("upper", type_=order.type), bindparam("lower", type_=order.type)
         return [order < upper, order > lower, *self._where(columns)]
+
+
+class Source(NamedTuple):
+    """A part of a merged list: the rows in an index that ends with `order`, as far as `where` holds of their columns.
+
+    With `under`, a column of another table, that many of them for each of its rows for which `of` holds: those whose
+    `parent` is that column.
+    """
+
+    order: Any
+    where: Callable[[Columns], Sequence[Any]]
+    parent: Any = None
+    under: Any = None
+    of: Sequence[Any] = ()
+
+
+class MergedQuery(Generic[Row]):
+    """A page of the rows whose `order` is found in any of the sources. What is in several of them comes once.
+
+    No source gives more than the page has room for. Parameters: as those of a list's `PageQuery`.
+    """
+
+    def __init__(
+        self,
+        row: type[Row],
+        columns: Sequence[Any],
+        *,
+        order: Any,
+        joins: Sequence[Join] = (),
+        sources: Sequence[Source],
+    ) -> None:
+        self._columns, self._order, self._joins, self._sources = columns, order, joins, sources
+        self.newest: Query[Row] = Query(row, lambda dialect: self._build(dialect, newest=True))
+        self.oldest: Query[Row] = Query(row, lambda dialect: self._build(dialect, newest=False))
+
+    def _build(self, dialect: DialectName, *, newest: bool) -> Select[Any]:
+        found = union(*[select(_found(source, dialect, newest=newest)) for source in self._sources]).subquery("found")
+        [key] = found.c
+        page = select(key.label("key")).order_by(_sorted(key, newest=newest)).limit(_limit()).subquery("page")
+        source: FromClause = page.join(self._order.class_.__table__, self._order == page.c.key)
+        for table, on in self._joins:
+            source = source.join(table.__table__, on)  # type: ignore[attr-defined]
+        return select(*self._columns).select_from(source).order_by(_sorted(page.c.key, newest=newest))
+
+
+def _found(source: Source, dialect: DialectName, *, newest: bool) -> Subquery:
+    listed = source.order.class_.__table__.alias()
+    order = listed.c[source.order.key]
+    upper, lower = bindparam("upper", type_=order.type), bindparam("lower", type_=order.type)
+    page = select(order.label("key")).where(order < upper, order > lower, *source.where(listed.c))
+    page = page.order_by(_sorted(order, newest=newest)).limit(_limit())
+    if source.under is None:
+        return page.subquery()
+    parents = source.under.class_.__table__
+    page = page.where(listed.c[source.parent.key] == source.under).correlate(parents)
+    if dialect == "postgresql":
+        each = page.lateral()
+        return select(each.c.key).select_from(parents.join(each, true())).where(*source.of).subquery()
+    table = source.order.class_.__table__.alias()
+    same = and_(table.c[source.parent.key] == source.under, table.c[source.order.key].in_(page))
+    found = select(table.c[source.order.key].label("key")).select_from(parents.join(table, same))
+    return found.where(*source.of).subquery()
 
 
 def _sorted(order: Any, *, newest: bool) -> Any:

@@ -1,0 +1,1 @@
+"""The ledger against one transaction for each tip. See `__main__`."""
