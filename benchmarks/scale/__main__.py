@@ -124,7 +124,11 @@ def _serving(url: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="hatful-bench-") as folder:
         options = {"HATFUL_RATE_LIMITS": "off", "HATFUL_LOG_LEVEL": "warning"}
         with serve(Path(folder), "--database", url, environment=options) as server:
-            yield server.url
+            try:
+                yield server.url
+            except BaseException:
+                screen.print(server.log.read_text()[-5_000:], f"exit code: {server.process.poll()}")
+                raise
 
 
 def _compare_timelines(large: str, small: str) -> tuple[list[float], list[float]]:
