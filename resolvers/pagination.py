@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
-from models.database import Pages
+from models.database import Pages, Way
 from models.database.connection import Reader
-from models.ids import FIRST, LAST
 from resolvers.errors import BadInputError
 
 DEFAULT_SIZE = 20
@@ -128,12 +127,12 @@ class Listing(Generic[Row]):
         return {parent: self._page(own, asked) for parent, own in under.items()}
 
     async def _fetch(self, reader: Reader, asked: Window, params: dict[str, object]) -> list[Row]:
-        least, most = (FIRST, LAST) if self._kind is UUID else (0, (1 << 63) - 1)
         after = None if asked.after is None else _order_of(asked.after, self._kind)
         before = None if asked.before is None else _order_of(asked.before, self._kind)
         upper, lower = (after, before) if self._newest_first else (before, after)
-        bounds = {"upper": most if upper is None else upper, "lower": least if lower is None else lower}
-        query = self._query.newest if self._newest_first is not asked.from_end else self._query.oldest
+        bounds = {name: bound for name, bound in (("upper", upper), ("lower", lower)) if bound is not None}
+        newest = self._newest_first is not asked.from_end
+        query = self._query.query(Way(newest, upper is not None, lower is not None))
         # One more than asked for tells whether the list goes on.
         return await reader.fetch(query, **bounds, **params, limit=asked.limit + 1)
 

@@ -12,7 +12,7 @@ from models.database.errors import (
 from models.database.expressions import any_number_of, any_of, any_pair_of, columns_of, day_of, insert, share_of
 from models.database.gathering import Gathering
 from models.database.opening import open_database
-from models.database.pages import MergedQuery, PageQuery, Pages, Source
+from models.database.pages import MergedQuery, PageQuery, Pages, Source, Way
 from models.database.rows import Guard, RevisionRow, RowsCommand, RowSet, add_to_rows, insert_rows, update_rows
 from models.database.statements import Command, Query
 
@@ -39,6 +39,7 @@ __all__ = [
     "Transaction",
     "UnavailableError",
     "UniqueError",
+    "Way",
     "add_to_rows",
     "any_number_of",
     "any_of",

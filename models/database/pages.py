@@ -5,7 +5,7 @@ a reader has come.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, NamedTuple, Protocol
+from typing import Any, Generic, NamedTuple
 
 from sqlalchemy import ColumnElement, FromClause, Select, Subquery, and_, bindparam, select, text, true, union
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
@@ -18,19 +18,59 @@ Columns = ReadOnlyColumnCollection[str, Any]
 Join = tuple[type, ColumnElement[bool]]
 
 
-class Pages(Protocol[Row]):
-    """What reads pages of a list from either of its ends."""
+class Way(NamedTuple):
+    """How a list is read: from which of its ends, and within which bounds of its order, which are both exclusive."""
 
-    newest: Query[Row]
-    oldest: Query[Row]
+    newest: bool
+    upper: bool = True
+    lower: bool = True
+
+    def sorted(self, order: Any) -> Any:
+        """The order, in the direction of the way."""
+        return order.desc() if self.newest else order.asc()
+
+    def bounds(self, order: Any) -> list[ColumnElement[bool]]:
+        """The conditions that the row lies within the bounds."""
+        upper, lower = bindparam("upper", type_=order.type), bindparam("lower", type_=order.type)
+        return [*([order < upper] if self.upper else ()), *([order > lower] if self.lower else ())]
 
 
-class PageQuery(Generic[Row]):
+class Pages(Generic[Row]):
+    """What reads pages of a list, in all ways.
+
+    Each way has a statement of its own, because for one with bounds that bound nothing PostgreSQL expects a handful of
+    rows, and sorts the whole list instead of reading its end. Parameters: `upper` and `lower`, where the way has them,
+    and `limit`.
+    """
+
+    def __init__(self, row: type[Row], build: Callable[[DialectName, Way], Select[Any]]) -> None:
+        self._row = row
+        self._build = build
+        self._queries: dict[Way, Query[Row]] = {}
+
+    def query(self, way: Way) -> Query[Row]:
+        """The query that reads this way."""
+        found = self._queries.get(way)
+        if found is None:
+            found = self._queries[way] = Query(self._row, lambda dialect: self._build(dialect, way))
+        return found
+
+    @property
+    def newest(self) -> Query[Row]:
+        """From the newest on, between two bounds."""
+        return self.query(Way(newest=True))
+
+    @property
+    def oldest(self) -> Query[Row]:
+        """From the oldest on, between two bounds."""
+        return self.query(Way(newest=False))
+
+
+class PageQuery(Pages[Row]):
     """A page of a list, or, with `parent`, a page of the list under each of many parents in one statement.
 
     `order` is unique within a list; `parent` and `order` stand in one index. `where` gives further conditions from the
-    listed table's columns. Parameters: `upper` and `lower` (exclusive bounds of `order`), `limit`, and `keys` (the
-    parents' ids).
+    listed table's columns. One parameter more: `keys` (the parents' ids).
     """
 
     def __init__(
@@ -44,25 +84,23 @@ class PageQuery(Generic[Row]):
         where: Callable[[Columns], Sequence[ColumnElement[bool]]] = lambda _: (),
     ) -> None:
         self._columns, self._order, self._parent, self._joins, self._where = columns, order, parent, joins, where
-        build = self._list if parent is None else self._lists
-        self.newest: Query[Row] = Query(row, lambda dialect: build(dialect, newest=True))
-        self.oldest: Query[Row] = Query(row, lambda dialect: build(dialect, newest=False))
+        super().__init__(row, self._list if parent is None else self._lists)
 
-    def _list(self, _: DialectName, *, newest: bool) -> Select[Any]:
+    def _list(self, _: DialectName, way: Way) -> Select[Any]:
         table: FromClause = self._order.class_.__table__
         source = self._joined(table)
-        page = select(*self._columns).select_from(source).where(*self._bounded(table.c)).limit(_limit())
-        return page.order_by(_sorted(self._order, newest=newest))
+        page = select(*self._columns).select_from(source).where(*self._bounded(table.c, way)).limit(_limit())
+        return page.order_by(way.sorted(self._order))
 
-    def _lists(self, dialect: DialectName, *, newest: bool) -> Select[Any]:
+    def _lists(self, dialect: DialectName, way: Way) -> Select[Any]:
         table: FromClause = self._order.class_.__table__
         keys = _keys(dialect)
         listed = table.alias("listed")
         order = listed.c[self._order.key]
         page = (
             select(order)
-            .where(listed.c[self._parent.key] == keys.c.key, *self._bounded(listed.c))
-            .order_by(_sorted(order, newest=newest))
+            .where(listed.c[self._parent.key] == keys.c.key, *self._bounded(listed.c, way))
+            .order_by(way.sorted(order))
             .limit(_limit())
             .correlate(keys)
         )
@@ -73,17 +111,15 @@ class PageQuery(Generic[Row]):
             source = keys.join(one, true()).join(table, on)
         else:  # SQLite has no LATERAL, but runs a correlated IN once for each parent
             source = keys.join(table, and_(self._parent == keys.c.key, self._order.in_(page)))
-        return select(*self._columns).select_from(self._joined(source)).order_by(_sorted(self._order, newest=newest))
+        return select(*self._columns).select_from(self._joined(source)).order_by(way.sorted(self._order))
 
     def _joined(self, source: FromClause) -> FromClause:
         for table, on in self._joins:
             source = source.join(table.__table__, on)  # type: ignore[attr-defined]
         return source
 
-    def _bounded(self, columns: Columns) -> list[ColumnElement[bool]]:
-        order = columns[self._order.key]
-        upper, lower = bindparam("upper", type_=order.type), bindparam("lower", type_=order.type)
-        return [order < upper, order > lower, *self._where(columns)]
+    def _bounded(self, columns: Columns, way: Way) -> list[ColumnElement[bool]]:
+        return [*way.bounds(columns[self._order.key]), *self._where(columns)]
 
 
 class Source(NamedTuple):
@@ -100,10 +136,10 @@ class Source(NamedTuple):
     of: Sequence[Any] = ()
 
 
-class MergedQuery(Generic[Row]):
+class MergedQuery(Pages[Row]):
     """A page of the rows whose `order` is found in any of the sources. What is in several of them comes once.
 
-    No source gives more than the page has room for. Parameters: as those of a list's `PageQuery`.
+    No source gives more than the page has room for.
     """
 
     def __init__(
@@ -116,25 +152,23 @@ class MergedQuery(Generic[Row]):
         sources: Sequence[Source],
     ) -> None:
         self._columns, self._order, self._joins, self._sources = columns, order, joins, sources
-        self.newest: Query[Row] = Query(row, lambda dialect: self._build(dialect, newest=True))
-        self.oldest: Query[Row] = Query(row, lambda dialect: self._build(dialect, newest=False))
+        super().__init__(row, self._merged)
 
-    def _build(self, dialect: DialectName, *, newest: bool) -> Select[Any]:
-        found = union(*[select(_found(source, dialect, newest=newest)) for source in self._sources]).subquery("found")
+    def _merged(self, dialect: DialectName, way: Way) -> Select[Any]:
+        found = union(*[select(_found(source, dialect, way)) for source in self._sources]).subquery("found")
         [key] = found.c
-        page = select(key.label("key")).order_by(_sorted(key, newest=newest)).limit(_limit()).subquery("page")
+        page = select(key.label("key")).order_by(way.sorted(key)).limit(_limit()).subquery("page")
         source: FromClause = page.join(self._order.class_.__table__, self._order == page.c.key)
         for table, on in self._joins:
             source = source.join(table.__table__, on)  # type: ignore[attr-defined]
-        return select(*self._columns).select_from(source).order_by(_sorted(page.c.key, newest=newest))
+        return select(*self._columns).select_from(source).order_by(way.sorted(page.c.key))
 
 
-def _found(source: Source, dialect: DialectName, *, newest: bool) -> Subquery:
+def _found(source: Source, dialect: DialectName, way: Way) -> Subquery:
     listed = source.order.class_.__table__.alias()
     order = listed.c[source.order.key]
-    upper, lower = bindparam("upper", type_=order.type), bindparam("lower", type_=order.type)
-    page = select(order.label("key")).where(order < upper, order > lower, *source.where(listed.c))
-    page = page.order_by(_sorted(order, newest=newest)).limit(_limit())
+    page = select(order.label("key")).where(*way.bounds(order), *source.where(listed.c))
+    page = page.order_by(way.sorted(order)).limit(_limit())
     if source.under is None:
         return page.subquery()
     parents = source.under.class_.__table__
@@ -146,10 +180,6 @@ def _found(source: Source, dialect: DialectName, *, newest: bool) -> Subquery:
     same = and_(table.c[source.parent.key] == source.under, table.c[source.order.key].in_(page))
     found = select(table.c[source.order.key].label("key")).select_from(parents.join(table, same))
     return found.where(*source.of).subquery()
-
-
-def _sorted(order: Any, *, newest: bool) -> Any:
-    return order.desc() if newest else order.asc()
 
 
 def _limit() -> Any:

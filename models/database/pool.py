@@ -14,9 +14,7 @@ import asyncpg
 
 # Each statement finds its rows by their keys, however many it is given: one plan serves for all, made once for each
 # connection. Planned for its parameters, a batch of a few hundred keys would read small tables whole.
-# Made without knowing the parameters, a plan expects few rows of a range: it might gather all of a long list and sort
-# it for its newest twenty. Without bitmaps it reads the list in its order.
-SETTINGS = {"plan_cache_mode": "force_generic_plan", "enable_bitmapscan": "off"}
+SETTINGS = {"plan_cache_mode": "force_generic_plan"}
 STATEMENTS = 1_000
 """How many prepared statements a connection keeps: more than there are."""
 
