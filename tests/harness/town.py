@@ -30,8 +30,8 @@ _numbers = count(1)
 
 
 def new_key() -> str:
-    """An idempotency key that no request has had."""
-    return f"key {next(_numbers)}"
+    """An idempotency key that no request has had: it counts on through all towns."""
+    return f"new key {next(_numbers)}"
 
 
 def money(amount: str, currency: Currency = Currency.USD) -> MoneyAsked:

@@ -101,8 +101,14 @@ class Scene(NamedTuple):
         posts += [await ben.post("again", reply_to=posts[1], quote_of=posts[2]), await eve.post("gone")]
         await ada.likes(posts[0])
         await ben.reposts(posts[1])
-        moved = [await ada.tips(posts[0], "5"), await ben.tips(posts[2], "1.50", note="Thanks")]
-        moved += [await ada.sends(ben, "7"), await ada.tips(posts[4], "2"), await ada.tops_up("20")]
+        # Generated requests use these keys as well, so they meet them alike in all scenes. New keys, as the first
+        # top-ups have, differ between scenes, and no generated request may use them.
+        moved = [
+            await ada.tips(posts[0], "5", key=_key(1)),
+            await ben.tips(posts[2], "1.50", key=_key(2), note="Thanks"),
+        ]
+        moved += [await ada.sends(ben, "7", key=_key(3)), await ada.tips(posts[4], "2", key=_key(4))]
+        moved += [await ada.tops_up("20", key=_key(5))]
         await eve.deletes(posts[4])
         await eve.blocks(ada)
         [sources] = await funding_sources_of(ada.ctx(), [await ada.row()])
@@ -143,8 +149,12 @@ def _placed(name: str, _: GraphQLArgument | None, value: ValueNode, random: Rand
     if name in {"after", "before"} and random.random() < 0.7:
         return StringValueNode(value="AAAAAAAAAAAAAAAAAAAAAA")
     if name == "idempotencyKey":
-        return StringValueNode(value=f"key {random.randint(1, 50)}")
+        return StringValueNode(value=_key(random.randint(1, 50)))
     return value
+
+
+def _key(number: int) -> str:
+    return f"key {number}"
 
 
 def _place(kind: str, random: Random) -> StringValueNode:
