@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import quantiles
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import orjson
 import uvloop
@@ -25,6 +25,7 @@ from benchmarks.ledger.town import Shape
 from benchmarks.workloads import Ask, Language, Workload, asks, succeeded
 
 WARM_UP_SECONDS = 1.0
+PATIENCE_SECONDS = 30.0
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -62,7 +63,13 @@ class FailedError(Exception):
 def measure(wanted: Wanted) -> Measured:
     """Runs the client as a process of its own. Raises FailedError."""
     command = [sys.executable, "-m", "benchmarks.load"]
-    done = subprocess.run(command, input=orjson.dumps(list(wanted)), capture_output=True, check=False)
+    most = wanted.warm_up + wanted.seconds + PATIENCE_SECONDS
+    try:
+        done = subprocess.run(
+            command, input=orjson.dumps(list(wanted)), capture_output=True, check=False, timeout=most
+        )
+    except subprocess.TimeoutExpired:
+        raise FailedError("the server has stopped answering") from None
     if done.returncode:
         raise FailedError(done.stderr.decode(errors="replace").strip().rpartition("\n")[2])
     return Measured(*orjson.loads(done.stdout))
@@ -77,8 +84,7 @@ class _Connection(asyncio.Protocol):
         self._began = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport), "that is what TCP gives"
-        self._transport = transport
+        self._transport = cast("asyncio.WriteTransport", transport)
         self._ask()
 
     def data_received(self, data: bytes) -> None:

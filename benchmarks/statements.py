@@ -86,7 +86,40 @@ def _tip() -> str:
 
 TIP = _tip()
 
+_VIEWER = "current_setting('hatful.viewer')::uuid"
+_OF_POST = f"WHERE user_id = {_VIEWER} AND post_id = post.id"
+
+
+def _for_viewer(statement: str) -> str:
+    return statement.replace("$1::uuid", _VIEWER)
+
+
+# What a server that makes its schema from the database is told of it, in the database.
+FUNCTIONS = f"""
+CREATE FUNCTION me() RETURNS users LANGUAGE sql STABLE AS $$ SELECT * FROM users WHERE id = {_VIEWER} $$;
+CREATE FUNCTION balance() RETURNS bigint LANGUAGE sql STABLE AS $${_for_viewer(BALANCE)}$$;
+CREATE FUNCTION feed() RETURNS SETOF posts LANGUAGE sql STABLE AS $$
+    {_for_viewer(PAGE).replace("id, author_id, text, created_at", "*")}
+$$;
+CREATE FUNCTION posts_tip_total(post posts) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT COALESCE((SELECT total FROM post_tips WHERE post_id = post.id AND currency = 'USD'), 0)
+$$;
+CREATE FUNCTION posts_liked(post posts) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM likes {_OF_POST})
+$$;
+CREATE FUNCTION posts_reposted(post posts) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM reposts {_OF_POST})
+$$;
+CREATE FUNCTION tip_post(post uuid, cents bigint, key text) RETURNS bigint LANGUAGE sql VOLATILE AS $$
+    {_for_viewer(TIP).replace("$2::uuid", "tip_post.post").replace("$3::bigint", "tip_post.cents")
+        .replace("$4::text", "tip_post.key").replace("$5::bytea", "sha256(convert_to(tip_post.key, 'UTF8'))")}
+$$;
+COMMENT ON TABLE posts IS E'@foreignKey (author_id) references users (id)|@fieldName author';
+COMMENT ON TABLE post_counters IS E'@foreignKey (post_id) references posts (id)';
+"""  # noqa: S608 - put together from texts of our own
+
 ALL = {
+    "functions": FUNCTIONS,
     "signIn": SIGN_IN,
     "page": COUNTED_PAGE,
     "balance": BALANCE,
