@@ -109,9 +109,7 @@ class Bench:
                 self.tips.setdefault(("pgbench", shape), []).append(run)
                 screen.print(f"pgbench, {shape}, {clients} clients: {run.rate:,.0f} tips/s")
 
-    def _measure(
-        self, name: str, at: Running, database: str, workload: Workload, shape: Shape, clients: int
-    ) -> None:
+    def _measure(self, name: str, at: Running, database: str, workload: Workload, shape: Shape, clients: int) -> None:
         wanted = Wanted(at.port, at.process, workload, SERVERS[name].language, shape, clients, self._options.seconds)
         is_tip = workload is Workload.TIP
         before = asyncio.run(rows_of(database)) if is_tip else {}

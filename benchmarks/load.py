@@ -65,9 +65,7 @@ def measure(wanted: Wanted) -> Measured:
     command = [sys.executable, "-m", "benchmarks.load"]
     most = wanted.warm_up + wanted.seconds + PATIENCE_SECONDS
     try:
-        done = subprocess.run(
-            command, input=orjson.dumps(list(wanted)), capture_output=True, check=False, timeout=most
-        )
+        done = subprocess.run(command, input=orjson.dumps(list(wanted)), capture_output=True, check=False, timeout=most)
     except subprocess.TimeoutExpired:
         raise FailedError("the server has stopped answering") from None
     if done.returncode:

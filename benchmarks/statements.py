@@ -111,8 +111,13 @@ CREATE FUNCTION posts_reposted(post posts) RETURNS boolean LANGUAGE sql STABLE A
     SELECT EXISTS (SELECT FROM reposts {_OF_POST})
 $$;
 CREATE FUNCTION tip_post(post uuid, cents bigint, key text) RETURNS bigint LANGUAGE sql VOLATILE AS $$
-    {_for_viewer(TIP).replace("$2::uuid", "tip_post.post").replace("$3::bigint", "tip_post.cents")
-        .replace("$4::text", "tip_post.key").replace("$5::bytea", "sha256(convert_to(tip_post.key, 'UTF8'))")}
+    {
+    _for_viewer(TIP)
+    .replace("$2::uuid", "tip_post.post")
+    .replace("$3::bigint", "tip_post.cents")
+    .replace("$4::text", "tip_post.key")
+    .replace("$5::bytea", "sha256(convert_to(tip_post.key, 'UTF8'))")
+}
 $$;
 COMMENT ON TABLE posts IS E'@foreignKey (author_id) references users (id)|@fieldName author';
 COMMENT ON TABLE post_counters IS E'@foreignKey (post_id) references posts (id)';

@@ -5,7 +5,7 @@ import sys
 
 import uvloop
 
-ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 11\r\ncontent-type: application/json\r\n\r\n{\"data\":{}}"
+ANSWER = b'HTTP/1.1 200 OK\r\ncontent-length: 11\r\ncontent-type: application/json\r\n\r\n{"data":{}}'
 
 
 class _Echo(asyncio.Protocol):

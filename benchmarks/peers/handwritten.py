@@ -25,7 +25,7 @@ Answer = Callable[[Request, Connection, Any], Awaitable[Response]]
 CONNECTIONS = 8
 
 
-class _Lent(asyncpg.Connection[asyncpg.Record]):
+class _Lent(asyncpg.Connection):  # type: ignore[type-arg] # only its stubs take one
     """A connection that nothing was changed on, and so needs no query to put that back when it is returned."""
 
     def get_reset_query(self) -> str:
