@@ -1,6 +1,6 @@
 """Hatful against other servers on the same machine, the same PostgreSQL and the same data. `make bench` runs it.
 
-Each server runs alone, in turn, on its own copy of the database. First all must give equal answers: else there is no ratio.
+Each server runs alone, in turn, on its own copy of the database. All must give equal answers: else there is no ratio.
 """
 
 import argparse
@@ -86,19 +86,22 @@ class Bench:
 
     def server(self, name: str) -> None:
         """Measures one server."""
-        with self._copy() as database, tempfile.TemporaryDirectory(prefix="hatful-bench-") as folder:
-            with running(name, database, Path(folder)) as at:
-                self.answers[name] = answers_of(SERVERS[name].language, at.port)
-                for workload in self._options.only:
-                    if workload is Workload.TIP:
-                        continue
-                    for clients in TIMELINE_CLIENTS if workload is Workload.TIMELINE else (USUAL,):
-                        self._measure(name, at, database, workload, Shape.ZIPF, clients)
-                if Workload.TIP not in self._options.only:
-                    return
-                for shape in Shape if name == "product" else (Shape.ZIPF,):
-                    for clients in (1, *TIP_CLIENTS) if name == "product" else (USUAL,):
-                        self._measure(name, at, database, Workload.TIP, shape, clients)
+        with (
+            self._copy() as database,
+            tempfile.TemporaryDirectory(prefix="hatful-bench-") as folder,
+            running(name, database, Path(folder)) as at,
+        ):
+            self.answers[name] = answers_of(SERVERS[name].language, at.port)
+            for workload in self._options.only:
+                if workload is Workload.TIP:
+                    continue
+                for clients in TIMELINE_CLIENTS if workload is Workload.TIMELINE else (USUAL,):
+                    self._measure(name, at, database, workload, Shape.ZIPF, clients)
+            if Workload.TIP not in self._options.only:
+                return
+            for shape in Shape if name == "product" else (Shape.ZIPF,):
+                for clients in (1, *TIP_CLIENTS) if name == "product" else (USUAL,):
+                    self._measure(name, at, database, Workload.TIP, shape, clients)
 
     def pgbench(self) -> None:
         """Measures pgbench's tips, at its best number of clients."""
@@ -109,7 +112,9 @@ class Bench:
                 self.tips.setdefault(("pgbench", shape), []).append(run)
                 screen.print(f"pgbench, {shape}, {clients} clients: {run.rate:,.0f} tips/s")
 
-    def _measure(self, name: str, at: Running, database: str, workload: Workload, shape: Shape, clients: int) -> None:
+    def _measure(  # noqa: PLR0917 - all of them differ
+        self, name: str, at: Running, database: str, workload: Workload, shape: Shape, clients: int
+    ) -> None:
         wanted = Wanted(at.port, at.process, workload, SERVERS[name].language, shape, clients, self._options.seconds)
         is_tip = workload is Workload.TIP
         before = asyncio.run(rows_of(database)) if is_tip else {}

@@ -1,7 +1,7 @@
 """The data that every server answers from: people, their posts, follows, likes and tips, the same for the same seed.
 
-It goes on with the ledger benchmark's town: person n, their wallet and their newest post have the ids there. Money moves
-through the ledger, so that its books add up; all else is put into the tables as it is.
+It goes on with the ledger benchmark's town: person n, their wallet and their newest post have the ids there. Money
+moves through the ledger, so that its books add up; all else is put into the tables as it is.
 """
 
 import asyncio
@@ -36,7 +36,25 @@ TIPS = 10_000
 SCOPES = "READ WRITE PAY"
 SEED = 7
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
-WORDS = "the morning train bread rain late coffee garden old song window river first light again small market".split()
+WORDS = [
+    "the",
+    "morning",
+    "train",
+    "bread",
+    "rain",
+    "late",
+    "coffee",
+    "garden",
+    "old",
+    "song",
+    "window",
+    "river",
+    "first",
+    "light",
+    "again",
+    "small",
+    "market",
+]
 
 
 class Rows(NamedTuple):

@@ -1,7 +1,7 @@
 """The client: so many connections that each send a request, wait for the answer and send the next.
 
 Runs as a process of its own, `python -m benchmarks.load`, with a Wanted as JSON on its standard input, and prints a
-Measured. Each connection comes from an address of its own, as from as many people: the server's limits on requests are on.
+Measured. Each connection comes from an address of its own, as from as many people: the limits on requests are on.
 """
 
 import asyncio

@@ -66,7 +66,7 @@ LIMIT = 200_000
 
 
 def _tip() -> str:
-    """pgbench's one statement, told whose tip it is by parameters, and answering with the new balance.
+    """The one statement of pgbench, told whose tip it is by parameters, and answering with the new balance.
 
     `$1` the viewer, `$2` the post, `$3` cents, `$4` the idempotency key, `$5` the request's hash.
     """
@@ -79,9 +79,7 @@ def _tip() -> str:
     ):
         assert statement.count(old) == 1, old
         statement = statement.replace(old, new)
-    return f"{statement} RETURNING total)\nSELECT moved.balance_after AS available FROM moved, allowed" + (
-        " WHERE moved.id = allowed.payer_wallet"
-    )
+    return f"{statement} RETURNING total)\nSELECT moved.balance_after AS available FROM moved, allowed WHERE moved.id = payer_wallet"
 
 
 TIP = _tip()
