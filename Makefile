@@ -3,6 +3,7 @@
 
 PORT = 8000
 ARGS =
+MINUTES = 10
 UV_VERSION = 0.13.9
 
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
@@ -17,7 +18,7 @@ unexport VIRTUAL_ENV
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup serve test proof bench bench-ledger check style types imports sdl migrations format schema web lock clean
+.PHONY: help setup serve test proof bench bench-memory bench-ledger check style types imports sdl migrations format schema web lock clean
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +36,9 @@ proof: setup ## Show at length that the ledger holds, on both databases (PROOF_S
 
 bench: setup benchmarks/peers/node_modules/ready ## Measure Hatful against other servers (ARGS="--only timeline --servers product,handwritten --seconds 3")
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-memory: setup ## Watch the memory of a server that works, for MINUTES=10
+	@$(BIN)/python -m benchmarks.memory $(MINUTES)
 
 bench-ledger: setup ## Measure the ledger against one transaction for each tip, in a few minutes
 	@$(BIN)/python -m benchmarks.ledger

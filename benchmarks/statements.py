@@ -79,7 +79,8 @@ def _tip() -> str:
     ):
         assert statement.count(old) == 1, old
         statement = statement.replace(old, new)
-    return f"{statement} RETURNING total)\nSELECT moved.balance_after AS available FROM moved, allowed WHERE moved.id = payer_wallet"
+    return f"""{statement} RETURNING total)
+SELECT moved.balance_after AS available FROM moved, allowed WHERE moved.id = payer_wallet"""
 
 
 TIP = _tip()

@@ -1,4 +1,4 @@
-"""A server that always says the same: what the client can do at most. `python -m benchmarks.peers.echo PORT` runs it."""
+"""A server that always says the same: what the client can do. `python -m benchmarks.peers.echo PORT` runs it."""
 
 import asyncio
 import sys
