@@ -36,7 +36,7 @@ TIPS = 10_000
 SCOPES = "READ WRITE PAY"
 SEED = 7
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
-WORDS = ("the", "morning", "train", "bread", "rain", "late", "coffee", "garden", "old", "song", "window", "river", "first")
+WORDS = [
     "the",
     "morning",
     "train",
