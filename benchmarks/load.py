@@ -112,7 +112,7 @@ class _Connection(asyncio.Protocol):
 
 class _Load:
     def __init__(self, wanted: Wanted) -> None:
-        self.requests = map(_request, asks(wanted.workload, wanted.language, wanted.shape))
+        self.requests: Iterator[bytes] = map(_request, asks(wanted.workload, wanted.language, wanted.shape))
         if wanted.workload in {Workload.TIMELINE, Workload.TINY}:
             # As many as there are people, made before the clock runs.
             self.requests = itertools.cycle(list(itertools.islice(self.requests, 10_000)))

@@ -3,7 +3,7 @@
 Ids are text, so that every driver sends them alike. `$1` is the viewer, but in SIGN_IN the hash of the bearer token.
 """
 
-from benchmarks.ledger import pgbench
+from benchmarks.ledger import pgbench, town
 
 SIGN_IN = """
 SELECT user_id, scopes, spend_limit FROM tokens
@@ -74,7 +74,7 @@ def _tip() -> str:
     statement = _ASKED + statement[statement.index("), used AS (") + len("), used AS (") :]
     for old, new in (
         ("replace(id::text, '-', ''), uuid_send(id) || uuid_send(id)", "$4::text, $5::bytea"),
-        (f"<= {pgbench.town.PRIVATE_MEANS.minor_units}", f"<= {LIMIT}"),
+        (f"<= {town.PRIVATE_MEANS.minor_units}", f"<= {LIMIT}"),
         ("\nINSERT INTO post_tips", ", totals AS (INSERT INTO post_tips"),
     ):
         assert statement.count(old) == 1, old

@@ -25,7 +25,7 @@ Answer = Callable[[Request, Connection, Any], Awaitable[Response]]
 CONNECTIONS = 8
 
 
-class _Lent(asyncpg.Connection):  # type: ignore[type-arg] # only its stubs take one
+class _Lent(asyncpg.Connection):
     """A connection that nothing was changed on, and so needs no query to put that back when it is returned."""
 
     def get_reset_query(self) -> str:
@@ -95,8 +95,9 @@ def app(database: str) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
-        size = {"min_size": CONNECTIONS, "max_size": CONNECTIONS}
-        async with asyncpg.create_pool(database, connection_class=_Lent, **size) as pool:
+        async with asyncpg.create_pool(
+            database, connection_class=_Lent, min_size=CONNECTIONS, max_size=CONNECTIONS
+        ) as pool:
             yield {"pool": pool}
 
     return Starlette(
