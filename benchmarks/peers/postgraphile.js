@@ -20,6 +20,8 @@ async function signIn(headers) {
   return rows[0]?.user_id ?? ''
 }
 
+pool.on('error', () => {}) // connections that the end of a run closes
+process.on('SIGTERM', () => process.exit(0))
 await pool.query(statements.functions)
 const server = postgraphile({
   extends: [PostGraphileAmberPreset],
