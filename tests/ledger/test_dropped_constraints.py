@@ -339,9 +339,9 @@ def test_a_good_row_is_taken(ground: Ground, table: str) -> None:
 @pytest.mark.parametrize("name", [*BAD, *BORNE, *EMPTY])
 def test_a_bad_row_is_refused_by_one_rule_alone(ground: Ground, name: str) -> None:
     case = case_of(name)
-    if name in BORNE and "accounts_stay" in ground.rules():
-        pytest.skip("PostgreSQL has no foreign key that stands on it")
     assert not ground.takes(case, False)
+    if name in BORNE and "accounts_stay" in ground.rules():
+        return  # PostgreSQL holds it by a trigger, which needs no key to stand on
     assert ground.takes(case, True)
 
 
