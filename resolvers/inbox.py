@@ -28,7 +28,7 @@ OVERHEAD = 10
 """What it costs to take up a piece of work, in rows of an inbox."""
 MANY_FOLLOWERS = 10_000
 """Who follows somebody with so many followers pulls for good: a post goes into about so many inboxes at most."""
-MOST_PULLED = 100
+MOST_PULLED = 10
 """How many authors a viewer pulls for good at most: a feed is read from no more places. All others push."""
 
 
