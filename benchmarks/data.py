@@ -137,6 +137,15 @@ def secret_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
+# What has been delivered: of everybody's inbox as much as anybody here looks at.
+_DELIVER = """
+INSERT INTO inbox (viewer_id, post_id, author_id) SELECT follower_id, newest.id, author_id
+FROM (SELECT id, author_id FROM posts WHERE reply_to_id IS NULL ORDER BY id DESC LIMIT 20000) AS newest
+JOIN follows ON followed_id = author_id
+"""
+DELIVERED = (_DELIVER, "UPDATE follows SET pulled = false")
+
+
 async def fill(url: str) -> None:
     """Puts all of it into a migrated, empty database."""
     await (_fill_sqlite(url) if url.startswith("sqlite") else _fill_postgresql(url))
@@ -170,6 +179,8 @@ async def _fill_postgresql(url: str) -> None:
     connection = await asyncpg.connect(url)
     for table, columns, values in rows():
         await connection.copy_records_to_table(table, columns=columns, records=values)
+    for statement in DELIVERED:
+        await connection.execute(statement)
     await connection.close()
 
 
@@ -179,6 +190,8 @@ async def _fill_sqlite(url: str) -> None:
             marks = ", ".join("?" * len(columns))
             statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - names of our own
             connection.executemany(statement, (tuple(map(_stored, row)) for row in values))
+        for statement in DELIVERED:
+            connection.execute(statement)
 
 
 def _stored(value: Any) -> Any:

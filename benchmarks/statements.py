@@ -10,12 +10,33 @@ SELECT user_id, scopes, spend_limit FROM tokens
 WHERE secret_hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
 """
 
+# Like Hatful's own: from the inbox, from those whom the viewer pulls, and what the viewer wrote.
 PAGE = """
-SELECT id, author_id, text, created_at FROM posts
-WHERE (author_id = $1::uuid OR author_id IN (SELECT followed_id FROM follows WHERE follower_id = $1::uuid))
-    AND reply_to_id IS NULL AND deleted_at IS NULL
-    AND NOT EXISTS (SELECT FROM blocks WHERE blocker_id = posts.author_id AND blocked_id = $1::uuid)
-    AND NOT EXISTS (SELECT FROM blocks WHERE blocker_id = $1::uuid AND blocked_id = posts.author_id)
+SELECT id, author_id, text, created_at FROM posts WHERE id IN (
+    (
+        SELECT post_id FROM inbox
+        WHERE viewer_id = $1::uuid
+            AND EXISTS (SELECT FROM follows WHERE follower_id = $1::uuid AND followed_id = inbox.author_id)
+            AND EXISTS (SELECT FROM posts AS standing WHERE standing.id = inbox.post_id AND deleted_at IS NULL)
+            AND NOT EXISTS (SELECT FROM blocks WHERE blocker_id = inbox.author_id AND blocked_id = $1::uuid)
+            AND NOT EXISTS (SELECT FROM blocks WHERE blocker_id = $1::uuid AND blocked_id = inbox.author_id)
+        ORDER BY post_id DESC LIMIT 20
+    ) UNION (
+        SELECT theirs.id FROM follows
+        JOIN LATERAL (
+            SELECT posts.id FROM posts
+            WHERE posts.author_id = followed_id AND reply_to_id IS NULL AND deleted_at IS NULL
+            ORDER BY posts.id DESC LIMIT 20
+        ) AS theirs ON true
+        WHERE follower_id = $1::uuid AND follows.pulled
+            AND NOT EXISTS (SELECT FROM blocks WHERE blocker_id = followed_id AND blocked_id = $1::uuid)
+            AND NOT EXISTS (SELECT FROM blocks WHERE blocker_id = $1::uuid AND blocked_id = followed_id)
+    ) UNION (
+        SELECT own.id FROM posts AS own
+        WHERE own.author_id = $1::uuid AND reply_to_id IS NULL AND deleted_at IS NULL
+        ORDER BY own.id DESC LIMIT 20
+    )
+)
 ORDER BY id DESC LIMIT 20
 """
 
