@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -18,7 +19,6 @@ from tests.harness.server import free_port, serve
 PEERS = Path(__file__).with_name("peers")
 NODE = Path(sys.executable).with_name("node")
 START_SECONDS = 60
-STOP_SECONDS = 10
 
 
 class Kind(NamedTuple):
@@ -64,17 +64,19 @@ def running(name: str, database: str, folder: Path) -> Iterator[Running]:
 @contextmanager
 def started(command: Sequence[str], port: int) -> Iterator[int]:
     """Runs a program that listens on a port, once it does so; its process id."""
-    process = subprocess.Popen(command, env={**os.environ, "NODE_ENV": "production"}, cwd=PEERS.parents[1])
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, "NODE_ENV": "production"},
+        cwd=PEERS.parents[1],
+        start_new_session=True,  # the command `node` starts the real one, and both have to end
+    )
     try:
         _wait(process, port)
         yield process.pid
     finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # there is nothing to tidy up
+        process.wait()
 
 
 def _command(kind: Kind, port: int, database: str, folder: Path) -> list[str]:

@@ -21,7 +21,6 @@ async function signIn(headers) {
 }
 
 pool.on('error', () => {}) // connections that the end of a run closes
-process.on('SIGTERM', () => process.exit(0))
 await pool.query(statements.functions)
 const server = postgraphile({
   extends: [PostGraphileAmberPreset],
