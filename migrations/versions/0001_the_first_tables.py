@@ -104,7 +104,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("actor_id", "key"),
         sqlite_strict=True,
     )
-    op.create_index("idempotency_by_time", "idempotency", ["created_at"], unique=False)
     op.create_table(
         "journals",
         sa.Column("id", types.Id(), nullable=False),
@@ -186,11 +185,9 @@ def upgrade() -> None:
     op.create_table(
         "seals",
         sa.Column("number", types.BigInt, nullable=False),
-        sa.Column("until", types.Timestamp(), nullable=False),
         sa.Column("last_journal_id", types.Id(), nullable=False),
         sa.Column("journal_count", types.BigInt, nullable=False),
         sa.Column("posting_count", types.BigInt, nullable=False),
-        sa.Column("marks", sa.LargeBinary(), nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", types.Timestamp(), nullable=False),
         sa.CheckConstraint("number > 0 AND journal_count > 0", name="a_block_holds_something"),

@@ -33,10 +33,45 @@ KEYS = {"accounts": "account_currency", "entries": "entry_balance"}
 
 
 def upgrade() -> None:
+    _complete_seals()
     op.add_column("accounts", sa.Column("revision", types.BigInt, nullable=False, server_default="0"))
     if op.get_context().dialect.name == "postgresql":
         _guard_batches()
         _check_sets()
+
+
+def _complete_seals() -> None:
+    """Seals as they are made now. Some databases have them already; in all others the table was never used."""
+    inspector = sa.inspect(op.get_bind())
+    if "until" in {column["name"] for column in inspector.get_columns("seals")}:
+        return
+    op.drop_table("seals")
+    op.create_table(
+        "seals",
+        sa.Column("number", types.BigInt, nullable=False),
+        sa.Column("until", types.Timestamp(), nullable=False),
+        sa.Column("last_journal_id", types.Id(), nullable=False),
+        sa.Column("journal_count", types.BigInt, nullable=False),
+        sa.Column("posting_count", types.BigInt, nullable=False),
+        sa.Column("marks", sa.LargeBinary(), nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", types.Timestamp(), nullable=False),
+        sa.CheckConstraint("number > 0 AND journal_count > 0", name="a_block_holds_something"),
+        sa.PrimaryKeyConstraint("number"),
+        sqlite_strict=True,
+    )
+    op.create_index("idempotency_by_time", "idempotency", ["created_at"], unique=False)
+    if op.get_context().dialect.name == "postgresql":
+        op.execute(
+            "CREATE TRIGGER seals_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON seals"
+            " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+        )
+        return
+    for change in ("UPDATE", "DELETE"):
+        op.execute(
+            f"CREATE TRIGGER seals_refuses_{change.lower()} BEFORE {change} ON seals"
+            " BEGIN SELECT RAISE(ABORT, 'seals is append-only'); END"
+        )
 
 
 def _guard_batches() -> None:
