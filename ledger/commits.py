@@ -81,7 +81,8 @@ async def read_locked(transaction: Transaction, orders: Sequence[Order], ids: Ma
 def guard_of(books: Books, orders: Sequence[Order]) -> Guard:
     """What must still hold when what is made of these orders is written: their accounts are as they are known.
 
-    It covers the limits too, because whoever draws on a limit changes an account of its owner.
+    It covers the limits too, because all orders that draw on one limit change an account in common: the spender's, or
+    that of who gives back.
     """
     revisions = books.touched(orders)
     owners = _owners_of_wallets(name for order in orders for line in order.lines for name in names_of(line))

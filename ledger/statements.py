@@ -157,8 +157,7 @@ owners_of_wallets = Query(
     select(col(Account.owner_id)).where(any_of(Account.id), col(Account.code) == AccountCode.WALLET),
 )
 
-# In the order of ids, so that two batches never wait for each other in a circle. NO KEY UPDATE, because foreign keys
-# that point at an account need not wait for its balance.
+# In the order of ids, so that two batches never wait for each other in a circle. NO KEY UPDATE, because no key changes.
 _receivable = and_(any_of(Account.owner_id, "owners"), col(Account.code) == AccountCode.RECEIVABLE)
 
 

@@ -151,7 +151,7 @@ class Posting(SQLModel, table=True):
 class Entry(SQLModel, table=True):
     """A line of one account's statement: what one journal did to its balance.
 
-    Each entry names the one before it by version and balance, and the foreign key holds it to that: a lost update is a
+    Each entry names the one before it by version and balance, and the database holds it to that: a lost update is a
     constraint error, and every running balance is proved.
     """
 

@@ -3,14 +3,14 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 
 import structlog
 
 from models.database import ContentionError, DatabaseError
 from resolvers import inbox
 from resolvers.context import App
+from server.background import beside
 from server.errors import logged
 
 EVERY_SECONDS = 1.0
@@ -19,16 +19,9 @@ EVERY_SECONDS = 1.0
 log: structlog.stdlib.BoundLogger = structlog.get_logger("hatful.inboxes")
 
 
-@asynccontextmanager
-async def filling_inboxes(app: App) -> AsyncIterator[None]:
+def filling_inboxes(app: App) -> AbstractAsyncContextManager[None]:
     """Brings posts to inboxes for as long as the block runs: at once what this process has written."""
-    task = asyncio.create_task(_fill(app), name="inboxes")
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+    return beside(_fill(app), "inboxes")
 
 
 async def _fill(app: App) -> None:

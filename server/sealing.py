@@ -2,13 +2,13 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager
 
 import structlog
 
 from ledger import seals
 from models.database import Database, DatabaseError
+from server.background import beside
 from server.errors import logged
 
 EVERY_SECONDS = 300.0
@@ -16,16 +16,9 @@ EVERY_SECONDS = 300.0
 log: structlog.stdlib.BoundLogger = structlog.get_logger("hatful.sealing")
 
 
-@asynccontextmanager
-async def sealing(database: Database) -> AsyncIterator[None]:
+def sealing(database: Database) -> AbstractAsyncContextManager[None]:
     """Seals what is due, again and again, for as long as the block runs."""
-    task = asyncio.create_task(_seal_now_and_then(database), name="sealing")
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+    return beside(_seal_now_and_then(database), "sealing")
 
 
 async def _seal_now_and_then(database: Database) -> None:
