@@ -134,8 +134,8 @@ class Books:
         self.learn_accounts(balance.account for balance in books.balances.values())
         self.balances.update(books.balances)
         self.receivables.update(books.receivables)
-        self.usage.update(books.usage)
-        self._usage_since.update(books._usage_since)
+        # What was known of limits was known at the accounts' revisions before these: it may be more by now.
+        self.usage, self._usage_since = dict(books.usage), dict(books._usage_since)
         self.claims.update(books.claims)
 
     def forget(self, orders: Iterable[Order]) -> None:

@@ -6,13 +6,24 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from ledger import IdempotencyConflictError, InsufficientFundsError, Ledger, Line, Receipt
+from ledger import (
+    Draw,
+    IdempotencyConflictError,
+    InsufficientFundsError,
+    Ledger,
+    LimitExceededError,
+    Line,
+    Order,
+    Receipt,
+)
+from ledger.engine import LOCKED_AFTER_CONTENTION
 from ledger.kinds.wallets import wallet
 from ledger.verify import verify
 from models.database import open_database
 from models.ids import new_id
 from models.ledger import Phase
 from models.money import Currency
+from models.types import EPOCH
 from tests.harness.books import USD, Books, order, payment_of, tip_of, top_up_of
 
 PROCESSES = 3
@@ -64,6 +75,22 @@ async def test_altered_copies_are_conflicts_and_one_of_them_wins(many: list[Book
     )
     assert sum(isinstance(answer, Receipt) for answer in answers) == 20
     assert sum(isinstance(answer, IdempotencyConflictError) for answer in answers) == 20 * (PROCESSES - 1)
+
+
+async def test_a_limit_holds_whichever_process_it_was_drawn_on_in(many: list[Books]) -> None:
+    here, there = many[0], many[1]
+    ada, bob = await here.people(2, 1_000)
+
+    def payment(amount: int) -> Order:
+        return payment_of(ada, bob, amount, draws=(Draw(ada, "SPEND", USD, EPOCH, None, 100, amount),))
+
+    await here.submit(payment(40))
+    await there.submit(payment(40))
+    # From here on her wallet is known here as it is, but nobody has asked what she has spent there.
+    for _ in range(LOCKED_AFTER_CONTENTION + 1):
+        await here.submit(payment_of(bob, ada, 1))
+    with pytest.raises(LimitExceededError):
+        await here.submit(payment(40))
 
 
 async def test_money_that_is_spent_twice_at_once_is_spent_once(many: list[Books]) -> None:
