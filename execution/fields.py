@@ -5,6 +5,8 @@
 - `edge`: a batch function over all rows of a level, so that the number of reads does not grow with the page.
 - `root`: a function without a row, on the types at which operations begin.
 
+Rows can be hashed: those that are equal say the same, and count as one.
+
 A function's keyword-only parameters are its field's arguments: `first: Annotated[int | None, "How many."] = None`.
 Each leaves its function in the field's metadata, where `plans` finds it without going through the resolver.
 """
