@@ -9,7 +9,8 @@ know what is right and nothing else: whatever is not raises, and `careful` finds
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import FunctionType
+from typing import Any, get_type_hints
 
 from graphql import (
     GraphQLAbstractType,
@@ -332,7 +333,22 @@ class _Function:
             names = {member.value: type_.coerce_output_value(member) for member in members}
             known, by_value = self._bound("members", members), self._bound("names", names)
             return f"{{first}}.__class__ is {known}", f"{by_value}[{{value}}._value_]"
+        taken = _taken(type_.coerce_output_value)
+        if taken is not None:
+            return (
+                f"{{first}}.__class__ is {self._bound('taken', taken)}",
+                f"{self._bound('serialize', type_.coerce_output_value)}({{value}})",
+            )
         return None
+
+
+def _taken(serialize: Callable[..., Any]) -> type | None:
+    """Of which class a scalar's function takes every value, and makes text: so its annotations promise."""
+    hints = get_type_hints(serialize) if isinstance(serialize, FunctionType) else {}
+    if hints.pop("return", None) is not str or len(hints) != 1:
+        return None
+    [taken] = hints.values()
+    return taken if isinstance(taken, type) and taken is not Any else None
 
 
 def _listed(value: Any) -> Any:

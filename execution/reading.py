@@ -1,7 +1,8 @@
 """Reading what the edges of a level need: each function once, for all rows together, and all functions side by side."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Hashable, Iterable, Sequence
 from inspect import isawaitable
 from types import CoroutineType
 from typing import Any
@@ -59,15 +60,56 @@ class Ask:
 async def read(context: Any, asked: Iterable[Ask]) -> None:
     """Makes the calls, side by side if several have to wait. Errors are noted, not raised."""
     waiting = [(ask, result) for ask in asked if (result := ask.begin(context)) is not None]
-    if len(waiting) == 1:
-        [(ask, result)] = waiting
+    if len(waiting) > 1:
+        await _side_by_side([(ask, _coroutine(result)) for ask, result in waiting])
+        return
+    for ask, result in waiting:
         try:
             ask.end(await result)
         except Exception as error:  # noqa: BLE001 - a field's error is an entry in the answer
             ask.error = error
-    elif waiting:
-        results = await asyncio.gather(*(result for _, result in waiting), return_exceptions=True)
-        for (ask, _), outcome in zip(waiting, results, strict=True):
-            if isinstance(outcome, BaseException) and not isinstance(outcome, Exception):
-                raise outcome
-            ask.end(outcome)
+
+
+async def _side_by_side(running: list[tuple[Ask, Coroutine[Any, Any, Any]]]) -> None:
+    """Runs coroutines in turns, each until it waits for a future. A task for each would cost more than most of them."""
+    try:
+        while running:
+            waiting = [(ask, coroutine, future) for ask, coroutine in running if (future := _step(ask, coroutine))]
+            running = [(ask, coroutine) for ask, coroutine, _ in waiting]
+            for _, _, future in waiting:
+                await _settled(future)
+    finally:
+        for _, coroutine in running:
+            coroutine.close()
+
+
+def _step(ask: Ask, coroutine: Coroutine[Any, Any, Any]) -> "asyncio.Future[Any] | None":
+    """Lets a coroutine run on. Returns what it waits for then, or None when it is done."""
+    try:
+        future: asyncio.Future[Any] | None = coroutine.send(None)
+    except StopIteration as stop:
+        ask.end(stop.value)
+        return None
+    except Exception as error:  # noqa: BLE001 - a field's error is an entry in the answer
+        ask.error = error
+        return None
+    if future is None:  # it lets others go first, as asyncio.sleep(0) does
+        future = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(future.set_result, None)
+    future._asyncio_future_blocking = False  # so a task says that it has seen what a coroutine waits for
+    return future
+
+
+@types.coroutine
+def _settled(future: "asyncio.Future[Any]") -> Generator[Any, None, None]:
+    """Waits for a future, whether it succeeds or fails: that is for the coroutine which waits for it."""
+    if not future.done():
+        future._asyncio_future_blocking = True  # the word by which a task knows a future that it is given
+        yield future
+
+
+def _coroutine(result: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
+    async def wait() -> Any:
+        return await result
+
+    return result if isinstance(result, CoroutineType) else wait()

@@ -34,7 +34,7 @@ async def acquaint(database: Database, books: Books, orders: Sequence[Order]) ->
         return
     # In one trip, and the accounts first: use of a limit that came in between shows in the account's revision.
     since = min(drawing.values(), default=EPOCH)
-    accounts, usage = await database.fetch_together(
+    accounts, usage = await database.ask(
         [
             Ask(sql.accounts_of_owners, {"keys": _owners(names)}),
             Ask(sql.usage_of_owners, {"keys": list(drawing), "since": since}),

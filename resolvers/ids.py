@@ -1,8 +1,9 @@
 """Public ids: what they are of, and which one. Opaque to clients, readable for whoever reads a log."""
 
 import re
+from collections.abc import Callable
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from resolvers.errors import BadInputError
@@ -35,9 +36,19 @@ class NodeId(NamedTuple):
     version: int = 0
 
 
+class _Identified(Protocol):
+    id: UUID
+
+
 def public_id(kind: Kind, key: UUID) -> str:
     """The public id of a row."""
     return kind + "_" + key.hex  # an f-string would ask the enumeration how to write itself, which takes longer
+
+
+def public_id_of(kind: Kind) -> Callable[[_Identified], str]:
+    """What tells the public id of rows of one kind."""
+    prefix = kind + "_"
+    return lambda row: prefix + row.id.hex
 
 
 def parse_id(text: str) -> NodeId | None:

@@ -6,7 +6,7 @@ from typing import Any
 import strawberry
 
 from execution.fields import computed
-from resolvers.ids import Kind, public_id
+from resolvers.ids import Kind, public_id, public_id_of
 
 
 @strawberry.interface(description="Whatever has a global id, by which `node` finds it again.")
@@ -21,7 +21,7 @@ def global_id(kind: Kind | Callable[[Any], Kind], key: Callable[[Any], Any] | No
     if not isinstance(kind, Kind):
         return computed(lambda row: public_id(kind(row), row.id), "The global id.")
     if key is None:
-        return computed(lambda row: public_id(kind, row.id), "The global id.")
+        return computed(public_id_of(kind), "The global id.")
     return computed(lambda row: public_id(kind, key(row)), "The global id.")
 
 

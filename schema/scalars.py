@@ -60,7 +60,12 @@ def _decimal(value: Decimal) -> str:
 
 
 def _moment(value: datetime) -> str:
-    return orjson.dumps(value.astimezone(UTC), option=orjson.OPT_UTC_Z)[1:-1].decode()
+    moment = value if value.tzinfo is UTC else value.astimezone(UTC)
+    return orjson.dumps(moment, option=orjson.OPT_UTC_Z)[1:-1].decode()
+
+
+def _big_int(value: int) -> str:
+    return str(value)
 
 
 def _never(value: Any) -> Any:
@@ -77,7 +82,7 @@ SCALARS: dict[object, ScalarDefinition] = {
     BigInt: strawberry.scalar(
         name="BigInt",
         description="A 64-bit integer, as a string: GraphQL's Int has only 32 bits.",
-        serialize=str,
+        serialize=_big_int,
         parse_value=_parse_big_int,
     ),
     datetime: strawberry.scalar(

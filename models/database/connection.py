@@ -1,5 +1,6 @@
 """What a database offers, whichever it is."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple, Protocol
@@ -53,9 +54,20 @@ class Database(Reader, Protocol):
     statements: int
     """How many statements have been sent so far."""
 
-    async def fetch_together(self, asks: Sequence[Ask]) -> list[list[Any]]:
-        """The rows of each read, all in one trip; on PostgreSQL in one statement, as of one moment."""
+    def ask(self, asks: Sequence[Ask]) -> "asyncio.Future[list[list[Any]]]":
+        """The rows of each read, all in one trip; on PostgreSQL in one statement, as of one moment.
+
+        Others who ask in the same turn of the event loop may share the trip.
+        """
         ...
+
+    async def fetch(self, query: Query[Row], **params: Any) -> list[Row]:
+        [rows] = await self.ask((Ask(query, params),))
+        return rows
+
+    async def first(self, query: Query[Row], **params: Any) -> Row | None:
+        rows = await self.fetch(query, **params)
+        return rows[0] if rows else None
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """A transaction that commits when the block ends, and is undone if it raises.

@@ -2,10 +2,11 @@
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any, NamedTuple
 
 from models.database.connection import Ask, Database, Reader, Transaction
-from models.database.errors import DatabaseError, UnavailableError
+from models.database.errors import UnavailableError
 from models.database.statements import Query, Row
 
 
@@ -23,7 +24,6 @@ class Gathering(Reader):
     def __init__(self, database: Database) -> None:
         self._database = database
         self._asked: list[_Asked] = []
-        self._sending: set[asyncio.Task[None]] = set()
 
     async def fetch(self, query: Query[Row], **params: Any) -> list[Row]:
         return await self._answer_of(Ask(query, params))
@@ -49,22 +49,30 @@ class Gathering(Reader):
 
     def _send(self) -> None:
         asked, self._asked = self._asked, []
-        task = asyncio.create_task(self._answer(asked))
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
+        self._send_together(asked)
 
-    async def _answer(self, asked: list[_Asked]) -> None:
+    def _send_together(self, asked: list[_Asked]) -> None:
         try:
-            found = await self._database.fetch_together([one.ask for one in asked])
+            answers = self._database.ask([one.ask for one in asked])
         except Exception as error:  # noqa: BLE001 - whoever waits is told
-            if len(asked) > 1 and isinstance(error, DatabaseError) and not isinstance(error, UnavailableError):
-                for one in asked:  # one of them is at fault: it must not take the others with it
-                    await self._answer([one])
-                return
-            for one in asked:
-                if not one.answer.done():
-                    one.answer.set_exception(error)
+            self._fail(asked, error)
+        else:
+            answers.add_done_callback(partial(self._tell, asked))
+
+    def _tell(self, asked: list[_Asked], answers: "asyncio.Future[list[list[Any]]]") -> None:
+        error = answers.exception()
+        if error is not None:
+            self._fail(asked, error)
             return
-        for one, rows in zip(asked, found, strict=True):
+        for one, rows in zip(asked, answers.result(), strict=True):
             if not one.answer.done():
                 one.answer.set_result(rows)
+
+    def _fail(self, asked: list[_Asked], error: BaseException) -> None:
+        if len(asked) > 1 and not isinstance(error, UnavailableError):
+            for one in asked:  # one of them is at fault: it must not take the others with it
+                self._send_together([one])
+            return
+        for one in asked:
+            if not one.answer.done():
+                one.answer.set_exception(error)

@@ -18,7 +18,9 @@ from models.database.errors import (
 )
 from models.database.pool import Pool
 from models.database.rows import Guard, RowsCommand, RowSet, SetsCommand, guarded_sql, steps
-from models.database.statements import Command, DialectName, Params, Query, Row, shared, together_sql
+from models.database.statements import Command, DialectName, Params, Query, Row
+from models.database.together import ParameterType, Together, prepared
+from models.database.trips import Trips
 
 
 class PostgresDatabase(Database):
@@ -28,6 +30,7 @@ class PostgresDatabase(Database):
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._trips: Trips[Any, Together] = Trips(self._lent, self._answer)
         self.statements = 0
 
     @classmethod
@@ -38,41 +41,19 @@ class PostgresDatabase(Database):
             async with database._pool.lent():
                 return database
 
-    async def fetch(self, query: Query[Row], **params: Any) -> list[Row]:
-        compiled = query.compiled("postgresql")
-        return query.rows(await self._records(compiled.sql, compiled.bind(params)), compiled)
+    def ask(self, asks: Sequence[Ask]) -> "asyncio.Future[list[list[Any]]]":
+        return self._trips.ask(*prepared(asks))
 
-    async def fetch_together(self, asks: Sequence[Ask]) -> list[list[Any]]:
-        if len(asks) == 1:
-            return [await self.fetch(asks[0].query, **asks[0].params)]
-        compiled = [ask.query.compiled("postgresql") for ask in asks]
-        values, numbers = shared(
-            value for one, ask in zip(compiled, asks, strict=True) for value in one.bind(ask.params)
-        )
-        [found] = await self._records(together_sql(tuple([ask.query for ask in asks]), numbers), values)
-        return [ask.query.rows(records, one) for ask, records, one in zip(asks, found, compiled, strict=True)]
-
-    async def _records(self, sql: str, values: Sequence[Any]) -> Any:
+    async def _answer(
+        self, connection: Any, together: Together, askers: Sequence[Sequence[Any]]
+    ) -> Sequence[list[list[Any]]]:
         self.statements += 1
-        # All reads come this way: it is worth to go without context managers.
-        try:
-            connection = await self._pool.take()
-            try:
-                records = await connection.fetch(sql, *values)
-            except asyncio.CancelledError:
-                self._pool.drop(connection)
-                raise
-            except BaseException:
-                self._pool.give_back(connection)
-                raise
-            self._pool.give_back(connection)
-        except Exception as error:  # noqa: BLE001 - it is raised again
-            _raise(error)
-        return records
-
-    async def first(self, query: Query[Row], **params: Any) -> Row | None:
-        rows = await self.fetch(query, **params)
-        return rows[0] if rows else None
+        with _translated():
+            if len(askers) == 1 or not askers[0]:  # without parameters they all ask for the same
+                return [together.rows(await connection.fetch(together.sql, *askers[0]))] * len(askers)
+            crowd = together.crowd or together.make_crowd(await _types(connection, together.sql))
+            records = await connection.fetch(crowd.sql, *crowd.values(askers))
+        return [together.rows_of_asker(record) for record in records]
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         return self._transaction()
@@ -98,8 +79,20 @@ class PostgresDatabase(Database):
                     for other, rows in others:
                         await session.run_many(other, rows)
 
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[Any]:
+        with _translated():
+            async with self._pool.lent() as connection:
+                yield connection
+
     async def close(self) -> None:
         await self._pool.close()
+
+
+async def _types(connection: Any, sql: str) -> Sequence[ParameterType]:
+    statement = await connection.prepare(sql)
+    types: Sequence[ParameterType] = statement.get_parameters()
+    return types
 
 
 class _Session(Transaction):

@@ -20,6 +20,7 @@ from models.database.errors import (
 )
 from models.database.rows import Guard, RowsCommand, RowSet, SetsCommand, steps
 from models.database.statements import Command, DialectName, Params, Query, Row
+from models.database.trips import Trips
 
 READERS = 4
 BUSY_TIMEOUT_SECONDS = 10.0
@@ -49,6 +50,8 @@ class SqliteDatabase(Database):
     def __init__(self, path: str) -> None:
         self.statements = 0
         self._path = path
+        self._free = asyncio.Semaphore(READERS)
+        self._trips: Trips[None, None] = Trips(self._lent, self._answer)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-read")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
         self._writing = asyncio.Lock()
@@ -64,17 +67,21 @@ class SqliteDatabase(Database):
         await database._write(lambda connection: connection.execute("SELECT 1").fetchone())
         return database
 
-    async def fetch(self, query: Query[Row], **params: Any) -> list[Row]:
-        self.statements += 1
-        return await self._on(self._readers, lambda connection: _fetch(connection, query, params))
+    def ask(self, asks: Sequence[Ask]) -> "asyncio.Future[list[list[Any]]]":
+        return self._trips.ask(None, asks)
 
-    async def fetch_together(self, asks: Sequence[Ask]) -> list[list[Any]]:
+    async def _answer(self, _: None, way: None, askers: Sequence[Sequence[Ask]]) -> Sequence[list[list[Any]]]:
         self.statements += 1
-        return await self._on(self._readers, lambda connection: [_fetch(connection, *ask) for ask in asks])
 
-    async def first(self, query: Query[Row], **params: Any) -> Row | None:
-        rows = await self.fetch(query, **params)
-        return rows[0] if rows else None
+        def fetch(connection: sqlite3.Connection) -> list[list[list[Any]]]:
+            return [[_fetch(connection, *ask) for ask in asks] for asks in askers]
+
+        return await self._on(self._readers, fetch)
+
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[None]:
+        async with self._free:
+            yield
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         return self._transaction()

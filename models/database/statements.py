@@ -1,8 +1,7 @@
 """Statements: SQLAlchemy expressions over the tables, compiled to SQL once for each dialect."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
+from functools import partial
 from itertools import count
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
@@ -59,9 +58,9 @@ class Query(_Statement, Generic[Row]):
 
     def rows(self, records: Iterable[Sequence[Any]], compiled: Compiled) -> list[Row]:
         """Typed rows of a driver's records."""
-        make: Callable[[Iterable[Any]], Row] = self.row._make  # type: ignore[attr-defined]
+        make = partial(tuple.__new__, self.row)  # what the row's own _make does, without a call of Python's for each
         if not compiled.convert:
-            return [make(record) for record in records]
+            return list(map(make, records))
         rows = []
         for record in records:
             values = list(record)
@@ -69,6 +68,13 @@ class Query(_Statement, Generic[Row]):
                 values[position] = convert(values[position])
             rows.append(make(values))
         return rows
+
+    def rows_of_columns(self, columns: Sequence[Sequence[Any]], compiled: Compiled) -> list[Row]:
+        """Typed rows of columns that a driver gave."""
+        values = list(columns)
+        for position, convert in compiled.convert:
+            values[position] = list(map(convert, values[position]))
+        return list(map(partial(tuple.__new__, self.row), zip(*values, strict=True)))
 
 
 class Command(_Statement):
@@ -79,41 +85,6 @@ class Command(_Statement):
     def __init__(self, statement: Insert | Update | Delete) -> None:
         super().__init__(lambda _: statement)
         self.number = next(self._numbers)
-
-
-@lru_cache(maxsize=1_000)
-def together_sql(queries: tuple[Query[Any], ...], numbers: tuple[int, ...]) -> str:
-    """PostgreSQL's statement that gives one row: for each query the array of its rows.
-
-    `numbers` says, for each parameter of one query after another, which parameter of the statement it is.
-    """
-    parts, before = [], 0
-    for query in queries:
-        compiled = query.compiled("postgresql")
-        own = numbers[before : before + compiled.parameters]
-        parts.append(f"ARRAY(SELECT ROW(part.*) FROM ({_renumbered(compiled.sql, own)}) AS part)")
-        before += compiled.parameters
-    return f"SELECT {', '.join(parts)}"
-
-
-def _renumbered(sql: str, numbers: Sequence[int]) -> str:
-    return re.sub(r"\$(\d+)", lambda found: f"${numbers[int(found[1]) - 1]}", sql)
-
-
-def shared(values: Iterable[Any]) -> tuple[list[Any], tuple[int, ...]]:
-    """The values with each list once, and for each of all values the number, from 1, at which it stands among them.
-
-    Reads that go together mostly ask about the same rows, and a list costs more to send than anything else.
-    """
-    kept: list[Any] = []
-    numbers = []
-    for value in values:
-        # Not an empty one, because nothing tells of what it is a list.
-        place = kept.index(value) if value.__class__ is list and value and value in kept else len(kept)
-        if place == len(kept):
-            kept.append(value)
-        numbers.append(place + 1)
-    return kept, tuple(numbers)
 
 
 def _compile(statement: Any, dialect: Dialect) -> Compiled:

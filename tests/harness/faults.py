@@ -1,11 +1,11 @@
 """A database that fails when it is told to, around a real one."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from models.database import Ask, Database, Guard, Others, Query, RowSet, Transaction
-from models.database.statements import Row
+from models.database import Ask, Database, Guard, Others, RowSet, Transaction
 
 
 class FaultyDatabase(Database):
@@ -22,14 +22,8 @@ class FaultyDatabase(Database):
     def statements(self) -> int:  # type: ignore[override]
         return self._real.statements
 
-    async def fetch(self, query: Query[Row], **params: Any) -> list[Row]:
-        return await self._real.fetch(query, **params)
-
-    async def fetch_together(self, asks: Sequence[Ask]) -> list[list[Any]]:
-        return await self._real.fetch_together(asks)
-
-    async def first(self, query: Query[Row], **params: Any) -> Row | None:
-        return await self._real.first(query, **params)
+    def ask(self, asks: Sequence[Ask]) -> "asyncio.Future[list[list[Any]]]":
+        return self._real.ask(asks)
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         return self._transaction()

@@ -1,0 +1,86 @@
+"""Trips to a database: what is asked for while the event loop turns once goes together.
+
+Under load a turn brings requests of many clients, and one trip answers them all; a request that stands alone waits for
+nobody. While all connections are busy, what waits for one becomes a single trip too.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from models.database.errors import UnavailableError
+
+MOST = 16
+"""How many askers one trip answers, at most: who comes first waits for the answer of the last."""
+
+Way = TypeVar("Way", bound=Hashable)
+Connection = TypeVar("Connection")
+Answer = Callable[[Connection, Way, Sequence[Any]], Awaitable[Sequence[Any]]]
+
+
+class _Asked(NamedTuple):
+    what: Any
+    answer: "asyncio.Future[Any]"
+
+
+class Trips(Generic[Connection, Way]):
+    """Takes what is asked for to the database. What goes the same `way` may go together.
+
+    `answer` is given a connection, the way, and what each asker wants. It returns an answer for each, or raises.
+    """
+
+    def __init__(
+        self, lent: Callable[[], AbstractAsyncContextManager[Connection]], answer: Answer[Connection, Way]
+    ) -> None:
+        self._lent = lent
+        self._answer = answer
+        self._waiting: dict[Way, list[_Asked]] = {}
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    def ask(self, way: Way, what: Any) -> "asyncio.Future[Any]":
+        """The answer, as soon as a trip has brought it."""
+        loop = asyncio.get_running_loop()
+        waiting = self._waiting.get(way)
+        if waiting is None:
+            waiting = self._waiting[way] = []
+            loop.call_soon(self._set_out, way)  # behind all that runs now, and may ask for something too
+        answer: asyncio.Future[Any] = loop.create_future()
+        waiting.append(_Asked(what, answer))
+        return answer
+
+    def _set_out(self, way: Way, alone: _Asked | None = None) -> None:
+        task = asyncio.create_task(self._trip(way, alone))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def _trip(self, way: Way, alone: _Asked | None) -> None:
+        asked = None if alone is None else [alone]
+        try:
+            async with self._lent() as connection:
+                if asked is None:
+                    asked = self._boarding(way)
+                answers = await self._answer(connection, way, [one.what for one in asked])
+        except Exception as error:  # noqa: BLE001 - whoever waits is told
+            self._fail(way, self._waiting.pop(way) if asked is None else asked, error)
+            return
+        for one, found in zip(asked, answers, strict=True):
+            if not one.answer.done():
+                one.answer.set_result(found)
+
+    def _boarding(self, way: Way) -> list[_Asked]:
+        waiting = self._waiting.pop(way)
+        if len(waiting) > MOST:
+            self._waiting[way] = waiting[MOST:]
+            self._set_out(way)
+        return waiting[:MOST]
+
+    def _fail(self, way: Way, asked: list[_Asked], error: Exception) -> None:
+        if len(asked) > 1 and not isinstance(error, UnavailableError):
+            for one in asked:  # one of them is at fault: it must not take the others with it
+                self._set_out(way, one)
+            return
+        for one in asked:
+            if not one.answer.done():
+                one.answer.set_exception(error)
+                one.answer.exception()  # seen, even if nobody waits any more: else asyncio complains of it in the log

@@ -1,0 +1,208 @@
+"""Trips that several askers share: each has the answer that it would have alone."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+from uuid import UUID
+
+import pytest
+from sqlalchemy import bindparam, select
+from sqlmodel import col
+
+from models.database import (
+    Ask,
+    Command,
+    Database,
+    DatabaseError,
+    Gathering,
+    PageQuery,
+    Query,
+    UnavailableError,
+    any_number_of,
+    any_of,
+    columns_of,
+    insert,
+)
+from models.database.trips import MOST, Trips
+from models.ids import new_id
+from models.types import EPOCH, BigInt
+from models.users import User, UserCounters
+from tests.conftest import Counted
+
+PEOPLE = 3 * MOST
+
+
+class Person(NamedTuple):
+    """A user with all that needs converting on one of the databases."""
+
+    id: UUID
+    handle: str
+    bio: str | None
+    created_at: object
+
+
+class Count(NamedTuple):
+    """How many follow."""
+
+    user_id: UUID
+    follower_count: int
+
+
+_COUNT = select(*columns_of(Count, UserCounters))
+people = Query(Person, select(*columns_of(Person, User)).where(any_of(User.id)).order_by(col(User.handle)))
+named = Query(Person, select(*columns_of(Person, User)).where(col(User.handle) == bindparam("name")))
+counts = Query(
+    Count,
+    _COUNT.where(any_of(UserCounters.user_id), col(UserCounters.follower_count) >= bindparam("least", type_=BigInt)),
+)
+numbered = Query(Count, _COUNT.where(any_number_of(UserCounters.follower_count, "numbers")))
+everybody = Query(Count, _COUNT.order_by(col(UserCounters.follower_count)))
+pages = PageQuery(Person, columns_of(Person, User), order=User.id)
+
+
+@pytest.fixture
+async def ids(database: Database) -> list[UUID]:
+    ids = sorted(new_id() for _ in range(PEOPLE))
+    async with database.transaction() as transaction:
+        for number, key in enumerate(ids):
+            bio = None if number % 2 else "writes"
+            user = {"id": key, "handle": f"p{number:02}", "display_name": "P", "bio": bio, "avatar_url": None}
+            await transaction.run(Command(insert(User).values(**user, created_at=EPOCH)))
+            counters = {"follower_count": number, "following_count": 0, "post_count": 0}
+            await transaction.run(Command(insert(UserCounters).values(user_id=key, **counters)))
+    return ids
+
+
+async def test_who_asks_the_same_at_once_shares_a_trip(database: Database, ids: list[UUID], counted: Counted) -> None:
+    with counted() as count:
+        found = await asyncio.gather(*(database.fetch(people, keys=ids[n : 2 * n]) for n in range(MOST)))
+    assert count.statements == 1
+    assert [[row.id for row in rows] for rows in found] == [ids[n : 2 * n] for n in range(MOST)]
+    assert found[2] == await database.fetch(people, keys=ids[2:4])
+
+
+async def test_operations_that_ask_for_several_things_share_a_trip(
+    database: Database, ids: list[UUID], counted: Counted
+) -> None:
+    async def operation(n: int) -> tuple[list[Person], list[Count], Person | None]:
+        reader = Gathering(database)
+        keys = ids[:n]
+        persons, numbers, person = await asyncio.gather(
+            reader.fetch(people, keys=keys),
+            reader.fetch(counts, keys=list(keys), least=2),
+            reader.first(named, name=f"p{n:02}"),
+        )
+        return persons, numbers, person
+
+    alone = [await operation(n) for n in range(1, 5)]
+    with counted() as count:
+        together = await asyncio.gather(*(operation(n) for n in range(1, 5)))
+    assert list(together) == alone
+    assert [(len(rows), len(numbers)) for rows, numbers, _ in together] == [(1, 0), (2, 0), (3, 1), (4, 2)]
+    assert count.statements == 1
+
+
+async def test_each_asker_has_its_own_bounds_and_order(database: Database, ids: list[UUID]) -> None:
+    query = pages.newest
+    found = await asyncio.gather(
+        *(database.fetch(query, upper=ids[n], lower=ids[0], limit=n % 4) for n in range(2, 2 + MOST))
+    )
+    expected = [ids[n - 1 : 0 : -1][: n % 4] for n in range(2, 2 + MOST)]
+    assert [[row.id for row in rows] for rows in found] == expected
+
+
+async def test_lists_of_all_lengths_go_together(database: Database, ids: list[UUID]) -> None:
+    lists: list[list[int]] = [[], [1], [], [2, 3, 4], [5, 5]]
+    found: list[list[object]] = await asyncio.gather(
+        *(database.fetch(numbered, numbers=numbers) for numbers in lists),
+        *(database.fetch(people, keys=keys) for keys in ([], [], ids[:1])),
+    )
+    assert [len(rows) for rows in found] == [0, 1, 0, 3, 1, 0, 0, 1]
+
+
+async def test_who_asks_for_what_has_no_parameters_has_all_of_it(database: Database, ids: list[UUID]) -> None:
+    found = await asyncio.gather(*(database.fetch(everybody) for _ in range(3)))
+    assert [[row.user_id for row in rows] for rows in found] == [ids] * 3
+
+
+async def test_many_askers_make_several_trips(database: Database, ids: list[UUID], counted: Counted) -> None:
+    with counted() as count:
+        found = await asyncio.gather(*(database.first(named, name=f"p{n:02}") for n in range(2 * MOST + 1)))
+    assert [row and row.id for row in found] == ids[: 2 * MOST + 1]
+    assert count.statements == 3
+
+
+async def test_one_who_asks_for_what_cannot_be_fails_alone(database: Database, ids: list[UUID]) -> None:
+    found = await asyncio.gather(
+        database.fetch(counts, keys=ids, least=1),
+        database.fetch(counts, keys=ids, least=1 << 70),
+        database.fetch(counts, keys=ids[:2], least=1),
+        return_exceptions=True,
+    )
+    assert isinstance(found[1], DatabaseError)
+    assert [len(rows) for rows in (found[0], found[2]) if isinstance(rows, list)] == [PEOPLE - 1, 1]
+
+
+async def test_one_who_goes_away_takes_nobody_along(database: Database, ids: list[UUID]) -> None:
+    async def ask(n: int) -> Person | None:
+        return await database.first(named, name=f"p{n:02}")
+
+    tasks = [asyncio.create_task(ask(n)) for n in range(3)]
+    await asyncio.sleep(0)
+    tasks[1].cancel()
+    found = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(found[1], asyncio.CancelledError)
+    assert [row.id for row in (found[0], found[2]) if isinstance(row, Person)] == [ids[0], ids[2]]
+
+
+# Without a database
+
+
+class Ferry:
+    """One connection, and what has gone with it."""
+
+    def __init__(self) -> None:
+        self.free = asyncio.Semaphore(1)
+        self.gone: list[list[int]] = []
+        self.trips: Trips[None, str] = Trips(self.lent, self.answer)
+
+    @asynccontextmanager
+    async def lent(self) -> AsyncIterator[None]:
+        async with self.free:
+            yield
+
+    async def answer(self, _: None, way: str, askers: Sequence[int]) -> list[int]:
+        self.gone.append(list(askers))
+        await asyncio.sleep(0.01)
+        if way == "nowhere":
+            raise UnavailableError("the database is gone")
+        return [-asker for asker in askers]
+
+
+async def test_one_who_stands_alone_goes_alone_and_who_waits_for_a_connection_goes_together() -> None:
+    ferry = Ferry()
+    first = ferry.trips.ask("way", 1)
+    await asyncio.sleep(0.005)
+    later = []
+    for number in (2, 3, 4):
+        later.append(ferry.trips.ask("way", number))
+        await asyncio.sleep(0)
+    assert await first == -1
+    assert await asyncio.gather(*later) == [-2, -3, -4]
+    assert ferry.gone == [[1], [2, 3, 4]]
+
+
+async def test_without_a_database_everybody_is_told_and_nobody_asks_again() -> None:
+    ferry = Ferry()
+    found = await asyncio.gather(*(ferry.trips.ask("nowhere", n) for n in range(3)), return_exceptions=True)
+    assert [type(error) for error in found] == [UnavailableError] * 3
+    assert ferry.gone == [[0, 1, 2]]
+
+
+async def test_ways_do_not_wait_for_each_other(database: Database, ids: list[UUID]) -> None:
+    found = await asyncio.gather(
+        database.ask([Ask(people, {"keys": ids[:2]}), Ask(numbered, {"numbers": [7]})]), database.fetch(everybody)
+    )
+    assert [len(rows) for rows in found[0]] == [2, 1]
+    assert len(found[1]) == PEOPLE
