@@ -114,11 +114,10 @@ async def test_each_asker_has_its_own_bounds_and_order(database: Database, ids: 
 
 async def test_lists_of_all_lengths_go_together(database: Database, ids: list[UUID]) -> None:
     lists: list[list[int]] = [[], [1], [], [2, 3, 4], [5, 5]]
-    found: list[list[object]] = await asyncio.gather(
-        *(database.fetch(numbered, numbers=numbers) for numbers in lists),
-        *(database.fetch(people, keys=keys) for keys in ([], [], ids[:1])),
-    )
-    assert [len(rows) for rows in found] == [0, 1, 0, 3, 1, 0, 0, 1]
+    by_number = asyncio.gather(*(database.fetch(numbered, numbers=numbers) for numbers in lists))
+    by_key = asyncio.gather(*(database.fetch(people, keys=keys) for keys in ([], [], ids[:1])))
+    assert [len(rows) for rows in await by_number] == [0, 1, 0, 3, 1]
+    assert [len(rows) for rows in await by_key] == [0, 0, 1]
 
 
 async def test_who_asks_for_what_has_no_parameters_has_all_of_it(database: Database, ids: list[UUID]) -> None:
