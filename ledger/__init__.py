@@ -3,6 +3,7 @@
 from ledger.engine import Ledger
 from ledger.orders import (
     AccountName,
+    BalanceRow,
     BusyError,
     Draw,
     HoldResolvedError,
@@ -23,6 +24,7 @@ from ledger.orders import (
 
 __all__ = [
     "AccountName",
+    "BalanceRow",
     "BusyError",
     "Draw",
     "HoldResolvedError",

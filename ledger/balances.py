@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ledger.orders import BalanceRow
 from ledger.statements import AccountRow
 from models.ledger import AccountCode, Side
 
@@ -49,6 +50,19 @@ class Balance:
             self.credits_pending,
             self.version,
             self.revision,
+        )
+
+    def row(self) -> BalanceRow:
+        """What is told of a wallet."""
+        account = self.account
+        return BalanceRow(
+            account.id,
+            account.owner_id,
+            account.currency,
+            self.available,
+            self.debits_pending,
+            self.credits_pending,
+            self.version,
         )
 
     @property

@@ -12,6 +12,7 @@ from ledger.balances import Balance
 from ledger.books import Books, Claim
 from ledger.orders import (
     AccountName,
+    BalanceRow,
     Draw,
     HoldResolvedError,
     InsufficientFundsError,
@@ -35,7 +36,7 @@ from ledger.statements import (
     PostingRow,
 )
 from models.ids import new_id
-from models.ledger import Phase
+from models.ledger import AccountCode, Phase
 from models.money import MAX_MINOR_UNITS, Money
 
 Outcome = Receipt | LedgerError
@@ -64,21 +65,20 @@ class Batch:
         if claim is not None:
             return claim.answer(order.request_hash)
         try:
-            self._post(order)
+            left = self._post(order)
         except RefusalError as refusal:
             self._claim(order, refusal)
             return refusal
         except LedgerError as error:
             return error
-        receipt = Receipt(order.id, replayed=False)
-        self._claim(order, receipt)
-        return receipt
+        self._claim(order, Receipt(order.id, replayed=False))
+        return Receipt(order.id, replayed=False, left=left)
 
     def changed(self) -> list[Balance]:
         """The accounts with other sums than before, in the order of their ids."""
         return [self._balances[account_id] for account_id in sorted(self._changed)]
 
-    def _post(self, order: Order) -> None:
+    def _post(self, order: Order) -> tuple[BalanceRow, ...]:
         self._check_expectations(order.draws)  # first: what is stale may not be refused for ever
         trial = _Trial(self._balances, order)
         for resolution in order.resolutions:
@@ -92,6 +92,7 @@ class Batch:
         self._check_draws(order.draws)
         # From here on nothing can refuse.
         self._keep(order, trial)
+        return tuple([balance.row() for balance in trial.balances.values() if _is_wallet_of(order.actor_id, balance)])
 
     def _standing(self, resolution: Resolution) -> HoldRow:
         hold = self._books.holds.get(resolution.hold_id)
@@ -163,6 +164,10 @@ class Batch:
                 created_at=order.created_at,
             )
         )
+
+
+def _is_wallet_of(owner_id: UUID, balance: Balance) -> bool:
+    return balance.account.code is AccountCode.WALLET and balance.account.owner_id == owner_id
 
 
 class _Trial:

@@ -101,11 +101,25 @@ class Order:
     reference: str | None = None
 
 
+class BalanceRow(NamedTuple):
+    """One wallet's money in one currency, in minor units. `available` + `held` is what the wallet owns."""
+
+    account_id: UUID
+    owner_id: UUID
+    currency: Currency
+    available: int
+    held: int
+    pending: int
+    version: int
+
+
 class Receipt(NamedTuple):
     """What became of an order: the journal that stands, and whether it stood before."""
 
     journal_id: UUID
     replayed: bool
+    left: tuple[BalanceRow, ...] = ()
+    """The actor's wallets as the order has left them; nothing of an order that stood before."""
 
 
 class LedgerError(Exception):

@@ -7,21 +7,10 @@ from uuid import UUID
 from sqlalchemy import and_, bindparam, exists, or_, select
 from sqlmodel import col
 
+from ledger.orders import BalanceRow
 from models.database import PageQuery, Query, any_number_of, any_of, columns_of
 from models.ledger import Account, AccountCode, Entry, Journal, Phase, Posting
 from models.money import Currency
-
-
-class BalanceRow(NamedTuple):
-    """One wallet's money in one currency, in minor units. `available` + `held` is what the wallet owns."""
-
-    account_id: UUID
-    owner_id: UUID
-    currency: Currency
-    available: int
-    held: int
-    pending: int
-    version: int
 
 
 class EntryRow(NamedTuple):

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 import ledger
-from ledger import Draw, Line, Order, Receipt, Resolution, Write
+from ledger import BalanceRow, Draw, Line, Order, Receipt, Resolution, Write
 from models.database import Query, any_of, insert_rows
 from models.money import Currency, Money
 from models.transfers import Rail, RailEnvironment, Transfer, TransferKind, TransferStatus, Visibility
@@ -59,6 +59,8 @@ class Moved(NamedTuple):
 
     transfer: TransferRow
     replayed: bool
+    left: tuple[BalanceRow, ...] = ()
+    """The viewer's wallets as the transfer has left them; nothing of one that stood before."""
 
 
 KINDS = {
@@ -172,7 +174,7 @@ async def post(
         receipt = await ctx.app.ledger.submit(order)
     except ledger.LedgerError as error:
         raise _refused(error) from error
-    return Moved(transfer, replayed=False) if not receipt.replayed else await _moved(ctx, receipt)
+    return Moved(transfer, replayed=False, left=receipt.left) if not receipt.replayed else await _moved(ctx, receipt)
 
 
 async def _moved(ctx: Context, receipt: Receipt) -> Moved:

@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Annotated, NamedTuple
 from uuid import UUID
 
+from ledger import BalanceRow
 from ledger.kinds import top_up
 from ledger.reads import (
-    BalanceRow,
     EntryRow,
     HeldRow,
     balances_of_owners,
@@ -39,6 +39,8 @@ class WalletRow(NamedTuple):
     """A user's wallet. It needs no row of its own: its accounts are opened as money comes."""
 
     owner_id: UUID
+    left: tuple[BalanceRow, ...] = ()
+    """What the request that has just moved money has left in it, as far as that is known."""
 
 
 class Balance(NamedTuple):
@@ -66,8 +68,13 @@ async def balance_of(
     """Each wallet's balance in one currency, now or at a moment; nothing where it never had any."""
     if as_of is not None:
         return await _balances_at(ctx, wallets, currency, as_of)
-    accounts = await _accounts(ctx, wallets)
-    return [_balance(accounts.get((wallet.owner_id, currency)), currency) for wallet in wallets]
+    left = [next((row for row in wallet.left if row.currency is currency), None) for wallet in wallets]
+    others = [wallet for wallet, row in zip(wallets, left, strict=True) if row is None]
+    accounts = await _accounts(ctx, others) if others else {}
+    return [
+        _balance(row or accounts.get((wallet.owner_id, currency)), currency)
+        for wallet, row in zip(wallets, left, strict=True)
+    ]
 
 
 async def _balances_at(ctx: Context, wallets: list[WalletRow], currency: Currency, moment: datetime) -> list[Balance]:

@@ -165,4 +165,4 @@ async def top_up_wallet(ctx: Context, *, input: Annotated[TopUpWalletInput, "The
 
 def _moved(ctx: Context, name: str, moved: Moved) -> Values:
     assert ctx.viewer_id is not None, "money moves for someone"
-    return {name: moved.transfer, "wallet": WalletRow(ctx.viewer_id), "replayed": moved.replayed}
+    return {name: moved.transfer, "wallet": WalletRow(ctx.viewer_id, moved.left), "replayed": moved.replayed}

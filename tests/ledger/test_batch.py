@@ -37,11 +37,23 @@ def refusal(outcome: Outcome) -> InsufficientFundsError | LimitExceededError:
 def test_moves_money_and_writes_it_down() -> None:
     books = batch(ada=100, bob=0)
     the_order = payment_of(ADA, BOB, 30)
-    assert books.add(the_order) == Receipt(the_order.id, replayed=False)
+    outcome = books.add(the_order)
+    assert isinstance(outcome, Receipt)
+    assert (outcome.journal_id, outcome.replayed) == (the_order.id, False)
     assert balances(books) == {ADA: 70, BOB: 30}
     assert written(books.journals, "id") == [the_order.id]
     assert written(books.postings, "amount") == [30]
     assert written(books.claims, "key", "journal_id", "refusal") == [(the_order.key, the_order.id, None)]
+
+
+def test_a_receipt_says_what_the_order_has_left_in_the_actors_wallets() -> None:
+    books = batch(ada=100, bob=0)
+    receipts = [books.add(payment_of(ADA, BOB, units)) for units in (30, 50)]
+    left = [receipt.left for receipt in receipts if isinstance(receipt, Receipt)]
+    assert [[(row.owner_id, row.available, row.held, row.version) for row in rows] for rows in left] == [
+        [(ADA, 70, 0, 2)],
+        [(ADA, 20, 0, 3)],
+    ]
 
 
 def test_entries_chain_within_a_batch() -> None:

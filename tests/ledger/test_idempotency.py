@@ -58,7 +58,10 @@ async def test_two_with_one_key_in_one_batch_are_one(books: Books) -> None:
     ada, bob = await books.people(2, 500)
     orders = [payment_of(ada, bob, 200, "key") for _ in range(2)]
     receipts = await asyncio.gather(*map(books.submit, orders))
-    assert receipts == [Receipt(orders[0].id, replayed=False), Receipt(orders[0].id, replayed=True)]
+    assert [(receipt.journal_id, receipt.replayed) for receipt in receipts] == [
+        (orders[0].id, False),
+        (orders[0].id, True),
+    ]
     assert await books.balance(bob) == 700
 
 

@@ -35,8 +35,8 @@ journals = Query(JournalRow, select(*columns_of(JournalRow, Journal)))
 async def test_a_top_up_makes_a_wallet(books: Books) -> None:
     ada = new_id()
     receipt = await books.submit(the_order := top_up_of(ada, 500))
-    assert receipt == (the_order.id, False)
     [row] = await books.database.fetch(balances_of_owners, keys=[ada])
+    assert receipt == Receipt(the_order.id, replayed=False, left=(row,))
     assert row[1:] == (ada, USD, 500, 0, 0, 1)
 
 

@@ -138,7 +138,7 @@ async def test_a_key_is_an_accounts_own(scene: Scene) -> None:
 async def test_a_retry_by_another_token_of_the_account_is_a_retry(scene: Scene) -> None:
     first = await scene.ada.tips(scene.post, key="k")
     again = await scene.ada.limited(TokenScope.PAY).tips(scene.post, key="k")
-    assert again == (first.transfer, True)
+    assert again == Moved(first.transfer, replayed=True)
 
 
 @every_spending
@@ -248,7 +248,7 @@ async def test_what_names_nothing_that_is_there_leaves_the_key_free(scene: Scene
 async def test_a_tip_is_replayed_after_its_post_is_deleted(scene: Scene) -> None:
     first = await scene.ada.tips(scene.post, "5", key="k")
     await scene.ben.deletes(scene.post)
-    assert await scene.ada.tips(scene.post, "5", key="k") == (first.transfer, True)
+    assert await scene.ada.tips(scene.post, "5", key="k") == Moved(first.transfer, replayed=True)
     assert isinstance(await refusal(scene.ada.tips(scene.post, "6", key="k")), IdempotencyConflictError)
     assert isinstance(await refusal(scene.ada.tips(scene.post, "5", key="new")), NotFoundError)
 
@@ -258,7 +258,7 @@ async def test_a_tip_is_replayed_after_its_post_is_deleted(scene: Scene) -> None
 async def test_a_transfer_is_replayed_after_a_block(scene: Scene, move: Move, blocker: str) -> None:
     first = await move(scene, "5", "k")
     await (scene.ada.blocks(scene.ben) if blocker == "ada" else scene.ben.blocks(scene.ada))
-    assert await move(scene, "5", "k") == (first.transfer, True)
+    assert await move(scene, "5", "k") == Moved(first.transfer, replayed=True)
     assert isinstance(await refusal(move(scene, "6", "k")), IdempotencyConflictError)
     await refusal(move(scene, "5", "new"))
     assert await scene.ada.has() == "95.00"
@@ -276,7 +276,7 @@ async def test_a_transfer_is_replayed_when_nothing_is_left(scene: Scene, move: M
     first = await move(scene, "99", "k")
     await scene.ada.sends(scene.ben, "1")
     assert await scene.ada.has() == "0.00"
-    assert await move(scene, "99", "k") == (first.transfer, True)
+    assert await move(scene, "99", "k") == Moved(first.transfer, replayed=True)
 
 
 @every_move

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from resolvers.context import TokenScope
+from tests.conftest import Counted
 from tests.harness.town import Person, Town, id_of
 
 TIP = """
@@ -62,6 +63,20 @@ async def test_a_tip_answers_with_all_that_it_changed(scene: Scene) -> None:
         "query": {"viewer": {"wallet": {"balance": balance}}, "feed": {"nodes": [{"id": scene.post, "tipCount": 1}]}},
         "userErrors": [],
     }
+
+
+async def test_the_balance_after_a_tip_costs_no_read(scene: Scene, counted: Counted) -> None:
+    async def statements_for(selection: str, key: str) -> int:
+        document = f"mutation ($input: TipPostInput!) {{ tipPost(input: $input) {{ replayed {selection} }} }}"
+        given = {"postId": scene.post, "amount": {"amount": 1}, "idempotencyKey": key}
+        with counted() as count:
+            await scene.town.ask(document, scene.ada, input=given)
+        return count.statements
+
+    await statements_for("", "the ledger comes to know the accounts")
+    balance = "wallet { balance { available { amount } held { amount } version } }"
+    assert await statements_for(balance, "with") == await statements_for("", "without")
+    assert await scene.ada.has() == "97.00"
 
 
 async def test_a_retry_answers_the_same_but_for_replayed(scene: Scene) -> None:
