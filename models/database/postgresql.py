@@ -30,7 +30,7 @@ class PostgresDatabase(Database):
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._trips: Trips[Any, Together] = Trips(self._lent, self._answer)
+        self._trips: Trips[Any, Together] = Trips(_Reads(self, pool))
         self.statements = 0
 
     @classmethod
@@ -43,17 +43,6 @@ class PostgresDatabase(Database):
 
     def ask(self, asks: Sequence[Ask]) -> "asyncio.Future[list[list[Any]]]":
         return self._trips.ask(*prepared(asks))
-
-    async def _answer(
-        self, connection: Any, together: Together, askers: Sequence[Sequence[Any]]
-    ) -> Sequence[list[list[Any]]]:
-        self.statements += 1
-        with _translated():
-            if len(askers) == 1 or not askers[0]:  # without parameters they all ask for the same
-                return [together.rows(await connection.fetch(together.sql, *askers[0]))] * len(askers)
-            crowd = together.crowd or together.make_crowd(await _types(connection, together.sql))
-            records = await connection.fetch(crowd.sql, *crowd.values(askers))
-        return [together.rows_of_asker(record) for record in records]
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         return self._transaction()
@@ -79,14 +68,32 @@ class PostgresDatabase(Database):
                     for other, rows in others:
                         await session.run_many(other, rows)
 
-    @asynccontextmanager
-    async def _lent(self) -> AsyncIterator[Any]:
-        with _translated():
-            async with self._pool.lent() as connection:
-                yield connection
-
     async def close(self) -> None:
         await self._pool.close()
+
+
+class _Reads:
+    """Takes reads to the server."""
+
+    def __init__(self, database: PostgresDatabase, pool: Pool) -> None:
+        self._database = database
+        self._pool = pool
+        self.give_back = pool.give_back
+
+    async def take(self) -> Any:
+        with _translated():
+            return await self._pool.take()
+
+    async def answer(
+        self, connection: Any, together: Together, askers: Sequence[Sequence[Any]]
+    ) -> Sequence[list[list[Any]]]:
+        self._database.statements += 1
+        with _translated():
+            if len(askers) == 1 or not askers[0]:  # without parameters they all ask for the same
+                return [together.rows(await connection.fetch(together.sql, *askers[0]))] * len(askers)
+            crowd = together.crowd or together.make_crowd(await _types(connection, together.sql))
+            records = await connection.fetch(crowd.sql, *crowd.values(askers))
+        return [together.rows_of_asker(record) for record in records]
 
 
 async def _types(connection: Any, sql: str) -> Sequence[ParameterType]:

@@ -50,8 +50,7 @@ class SqliteDatabase(Database):
     def __init__(self, path: str) -> None:
         self.statements = 0
         self._path = path
-        self._free = asyncio.Semaphore(READERS)
-        self._trips: Trips[None, None] = Trips(self._lent, self._answer)
+        self._trips: Trips[None, None] = Trips(_Reads(self))
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-read")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-write")
         self._writing = asyncio.Lock()
@@ -69,19 +68,6 @@ class SqliteDatabase(Database):
 
     def ask(self, asks: Sequence[Ask]) -> "asyncio.Future[list[list[Any]]]":
         return self._trips.ask(None, asks)
-
-    async def _answer(self, _: None, way: None, askers: Sequence[Sequence[Ask]]) -> Sequence[list[list[Any]]]:
-        self.statements += 1
-
-        def fetch(connection: sqlite3.Connection) -> list[list[list[Any]]]:
-            return [[_fetch(connection, *ask) for ask in asks] for asks in askers]
-
-        return await self._on(self._readers, fetch)
-
-    @asynccontextmanager
-    async def _lent(self) -> AsyncIterator[None]:
-        async with self._free:
-            yield
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         return self._transaction()
@@ -145,6 +131,10 @@ class SqliteDatabase(Database):
             for connection in self._open:
                 connection.close()
 
+    async def read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Runs work in one of the threads that read."""
+        return await self._on(self._readers, work)
+
     async def _write(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         return await self._on(self._writer, work)
 
@@ -161,6 +151,28 @@ class SqliteDatabase(Database):
             connection = self._here.connection = connect(self._path)
             self._open.append(connection)
         return connection
+
+
+class _Reads:
+    """Takes reads to the threads that read."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+        self._free = asyncio.Semaphore(READERS)
+
+    async def take(self) -> None:
+        await self._free.acquire()
+
+    def give_back(self, _: None) -> None:
+        self._free.release()
+
+    async def answer(self, _: None, way: None, askers: Sequence[Sequence[Ask]]) -> Sequence[list[list[Any]]]:
+        self._database.statements += 1
+
+        def fetch(connection: sqlite3.Connection) -> list[list[list[Any]]]:
+            return [[_fetch(connection, *ask) for ask in asks] for asks in askers]
+
+        return await self._database.read(fetch)
 
 
 class _Write(Protocol):

@@ -5,9 +5,8 @@ nobody. While all connections are busy, what waits for one becomes a single trip
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Sequence
-from contextlib import AbstractAsyncContextManager
-from typing import Any, Generic, NamedTuple, TypeVar
+from collections.abc import Hashable, Sequence
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from models.database.errors import UnavailableError
 
@@ -16,7 +15,23 @@ MOST = 16
 
 Way = TypeVar("Way", bound=Hashable)
 Connection = TypeVar("Connection")
-Answer = Callable[[Connection, Way, Sequence[Any]], Awaitable[Sequence[Any]]]
+_Way = TypeVar("_Way", contravariant=True)
+
+
+class Vehicle(Protocol[Connection, _Way]):
+    """What makes the trips: it has connections, each for one trip at a time."""
+
+    async def take(self) -> Connection:
+        """A connection, to be given back. Who finds none free waits."""
+        ...
+
+    def give_back(self, connection: Connection) -> None:
+        """Takes a connection back."""
+        ...
+
+    async def answer(self, connection: Connection, way: _Way, askers: Sequence[Any]) -> Sequence[Any]:
+        """What each asker wants to know, in their order. Raises if it cannot be told to all of them."""
+        ...
 
 
 class _Asked(NamedTuple):
@@ -25,16 +40,10 @@ class _Asked(NamedTuple):
 
 
 class Trips(Generic[Connection, Way]):
-    """Takes what is asked for to the database. What goes the same `way` may go together.
+    """Takes what is asked for to the database. What goes the same `way` may go together."""
 
-    `answer` is given a connection, the way, and what each asker wants. It returns an answer for each, or raises.
-    """
-
-    def __init__(
-        self, lent: Callable[[], AbstractAsyncContextManager[Connection]], answer: Answer[Connection, Way]
-    ) -> None:
-        self._lent = lent
-        self._answer = answer
+    def __init__(self, vehicle: Vehicle[Connection, Way]) -> None:
+        self._vehicle = vehicle
         self._waiting: dict[Way, list[_Asked]] = {}
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -57,10 +66,13 @@ class Trips(Generic[Connection, Way]):
     async def _trip(self, way: Way, alone: _Asked | None) -> None:
         asked = None if alone is None else [alone]
         try:
-            async with self._lent() as connection:
+            connection = await self._vehicle.take()
+            try:
                 if asked is None:
                     asked = self._boarding(way)
-                answers = await self._answer(connection, way, [one.what for one in asked])
+                answers = await self._vehicle.answer(connection, way, [one.what for one in asked])
+            finally:
+                self._vehicle.give_back(connection)
         except Exception as error:  # noqa: BLE001 - whoever waits is told
             self._fail(way, self._waiting.pop(way) if asked is None else asked, error)
             return

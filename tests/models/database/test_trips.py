@@ -1,8 +1,7 @@
 """Trips that several askers share: each has the answer that it would have alone."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -164,12 +163,13 @@ class Ferry:
     def __init__(self) -> None:
         self.free = asyncio.Semaphore(1)
         self.gone: list[list[int]] = []
-        self.trips: Trips[None, str] = Trips(self.lent, self.answer)
+        self.trips: Trips[None, str] = Trips(self)
 
-    @asynccontextmanager
-    async def lent(self) -> AsyncIterator[None]:
-        async with self.free:
-            yield
+    async def take(self) -> None:
+        await self.free.acquire()
+
+    def give_back(self, _: None) -> None:
+        self.free.release()
 
     async def answer(self, _: None, way: str, askers: Sequence[int]) -> list[int]:
         self.gone.append(list(askers))
