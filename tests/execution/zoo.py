@@ -118,7 +118,7 @@ async def falls(keeper: Keeper, rows: list[Any]) -> list[Any]:
 
 
 async def too_few(keeper: Keeper, rows: list[Any]) -> list[Any]:
-    return [1]
+    return []
 
 
 def _raise(row: Any) -> Any:
@@ -187,7 +187,7 @@ class Animal:
     some_fail_required: str = edge(batch(lambda row: BrokenError(row.name) if row.id == 3 else row.name), "A name.")
     all_fail: str | None = edge(falls, "Nothing.")
     all_fail_required: str = edge(falls, "Nothing.")
-    few: int | None = edge(too_few, "One for all.")
+    few: int | None = edge(too_few, "Too few, however few are asked about.")
     stone: Annotated["Animal", LAZY] | None = computed(lambda row: StoneRow(row.id), "Of no type.")
     itself: Annotated["Animal", LAZY] = computed(lambda row: row, "The same.")
     home: Annotated["Home", LAZY] = computed(_home_of, "Where it lives.")

@@ -1,6 +1,7 @@
 """The three ways to run an operation: as a compiled plan, carefully value by value, and on graphql-core."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -94,7 +95,9 @@ def _by_place(answer: Answer) -> dict[str, set[str]]:
                 break
             value = value[key]
             place.append(key)
-        places.setdefault(json.dumps(place), set()).add(json.dumps(error, sort_keys=True))
+        # An engine may ask for rows of a place that an error is about to make null, so the numbers can differ.
+        text = re.sub(r"expected: \d+, received: \d+", "expected: more", json.dumps(error, sort_keys=True))
+        places.setdefault(json.dumps(place), set()).add(text)
     return places
 
 
