@@ -51,8 +51,11 @@ class _Portable(TypeDecorator[Any]):
     def from_sqlite(self, value: Any) -> Any:
         return value
 
-    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        return self.to_sqlite(value) if dialect.name == "sqlite" and value is not None else value
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        if dialect.name != "sqlite" or type(self).to_sqlite is _Portable.to_sqlite:
+            return None
+        convert = self.to_sqlite
+        return lambda value: None if value is None else convert(value)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
         if dialect.name != "sqlite" or type(self).from_sqlite is _Portable.from_sqlite:

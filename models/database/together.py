@@ -127,12 +127,17 @@ def _shared(values: list[Any]) -> tuple[list[Any], tuple[int, ...]]:
     """The values with each list once, and for each of all values the number, from 1, at which it stands among them."""
     kept: list[Any] = []
     numbers = []
+    lists: list[tuple[list[Any], int]] = []
     for value in values:
-        # Not an empty one, because nothing tells of what it is a list.
-        place = kept.index(value) if value.__class__ is list and value and value in kept else len(kept)
-        if place == len(kept):
+        number = None
+        if value.__class__ is list and value:  # nothing tells of what an empty one is a list
+            number = next((number for known, number in lists if known == value), None)
+            if number is None:
+                lists.append((value, len(kept) + 1))
+        if number is None:
             kept.append(value)
-        numbers.append(place + 1)
+            number = len(kept)
+        numbers.append(number)
     return kept, tuple(numbers)
 
 
