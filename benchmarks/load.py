@@ -114,8 +114,9 @@ class _Load:
     def __init__(self, wanted: Wanted) -> None:
         self.requests: Iterator[bytes] = map(_request, asks(wanted.workload, wanted.language, wanted.shape))
         if wanted.workload in {Workload.TIMELINE, Workload.TINY}:
-            # As many as there are people, made before the clock runs.
-            self.requests = itertools.cycle(list(itertools.islice(self.requests, 10_000)))
+            # As many as there are people, made before the clock runs. A client that is alone is one of them.
+            people = data.PEOPLE if wanted.clients > 1 else 1
+            self.requests = itertools.cycle(list(itertools.islice(self.requests, people)))
         self._wanted = wanted
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._begin = self._end = 0.0

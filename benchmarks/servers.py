@@ -32,6 +32,7 @@ class Kind(NamedTuple):
 
 SERVERS = {
     "product": Kind("Hatful", Language.GRAPHQL),
+    "sqlite": Kind("Hatful on SQLite", Language.GRAPHQL),
     "handwritten": Kind("Starlette + asyncpg, by hand", Language.ENDPOINTS, "handwritten"),
     "mercurius": Kind("Mercurius, jit, loaders", Language.GRAPHQL, "mercurius.js", "loaders"),
     "mercurius-joined": Kind("Mercurius, jit, equal SQL", Language.GRAPHQL, "mercurius.js", "joined"),
