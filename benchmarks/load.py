@@ -21,7 +21,7 @@ import orjson
 import uvloop
 
 from benchmarks import data
-from benchmarks.ledger.town import Shape
+from benchmarks.ledger.town import PEOPLE, Shape
 from benchmarks.workloads import Ask, Language, Workload, asks, succeeded
 
 WARM_UP_SECONDS = 1.0
@@ -115,7 +115,7 @@ class _Load:
         self.requests: Iterator[bytes] = map(_request, asks(wanted.workload, wanted.language, wanted.shape))
         if wanted.workload in {Workload.TIMELINE, Workload.TINY}:
             # As many as there are people, made before the clock runs. A client that is alone is one of them.
-            people = data.PEOPLE if wanted.clients > 1 else 1
+            people = PEOPLE if wanted.clients > 1 else 1
             self.requests = itertools.cycle(list(itertools.islice(self.requests, people)))
         self._wanted = wanted
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
