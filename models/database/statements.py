@@ -55,26 +55,23 @@ class Query(_Statement, Generic[Row]):
     def __init__(self, row: type[Row], select: SelectBase | Callable[[DialectName], SelectBase]) -> None:
         super().__init__(select if callable(select) else lambda _: select)
         self.row = row
+        # What the row's own _make does, without a call of Python's for each row.
+        self._make: Callable[[Iterable[Any]], Row] = partial(tuple.__new__, row)
 
     def rows(self, records: Iterable[Sequence[Any]], compiled: Compiled) -> list[Row]:
         """Typed rows of a driver's records."""
-        make = partial(tuple.__new__, self.row)  # what the row's own _make does, without a call of Python's for each
-        if not compiled.convert:
-            return list(map(make, records))
-        rows = []
-        for record in records:
-            values = list(record)
-            for position, convert in compiled.convert:
-                values[position] = convert(values[position])
-            rows.append(make(values))
-        return rows
+        if compiled.convert:
+            return self.rows_of_columns(list(zip(*records, strict=True)), compiled)
+        return list(map(self._make, records))
 
     def rows_of_columns(self, columns: Sequence[Sequence[Any]], compiled: Compiled) -> list[Row]:
         """Typed rows of columns that a driver gave."""
+        if not columns:
+            return []
         values = list(columns)
         for position, convert in compiled.convert:
             values[position] = list(map(convert, values[position]))
-        return list(map(partial(tuple.__new__, self.row), zip(*values, strict=True)))
+        return list(map(self._make, zip(*values, strict=True)))
 
 
 class Command(_Statement):

@@ -15,10 +15,10 @@ MOST = 16
 
 Way = TypeVar("Way", bound=Hashable)
 Connection = TypeVar("Connection")
-_Way = TypeVar("_Way", contravariant=True)
+Way_contra = TypeVar("Way_contra", contravariant=True)
 
 
-class Vehicle(Protocol[Connection, _Way]):
+class Vehicle(Protocol[Connection, Way_contra]):
     """What makes the trips: it has connections, each for one trip at a time."""
 
     async def take(self) -> Connection:
@@ -29,7 +29,7 @@ class Vehicle(Protocol[Connection, _Way]):
         """Takes a connection back."""
         ...
 
-    async def answer(self, connection: Connection, way: _Way, askers: Sequence[Any]) -> Sequence[Any]:
+    async def answer(self, connection: Connection, way: Way_contra, askers: Sequence[Any]) -> Sequence[Any]:
         """What each asker wants to know, in their order. Raises if it cannot be told to all of them."""
         ...
 
