@@ -1,8 +1,7 @@
 """Reading what the edges of a level need: each function once, for all rows together, and all functions side by side."""
 
 import asyncio
-import types
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Hashable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Sequence
 from inspect import isawaitable
 from types import CoroutineType
 from typing import Any
@@ -70,17 +69,33 @@ async def read(context: Any, asked: Iterable[Ask]) -> None:
             ask.error = error
 
 
-async def _side_by_side(running: list[tuple[Ask, Coroutine[Any, Any, Any]]]) -> None:
+async def _side_by_side(ready: list[tuple[Ask, Coroutine[Any, Any, Any]]]) -> None:
     """Runs coroutines in turns, each until it waits for a future. A task for each would cost more than most of them."""
+    waiting: list[tuple[Ask, Coroutine[Any, Any, Any], asyncio.Future[Any]]] = []
     try:
-        while running:
-            waiting = [(ask, coroutine, future) for ask, coroutine in running if (future := _step(ask, coroutine))]
-            running = [(ask, coroutine) for ask, coroutine, _ in waiting]
-            for _, _, future in waiting:
-                await _settled(future)
+        while ready:
+            waiting += [(ask, coroutine, future) for ask, coroutine in ready if (future := _step(ask, coroutine))]
+            await _any_of([future for _, _, future in waiting])
+            ready = [(ask, coroutine) for ask, coroutine, future in waiting if future.done()]
+            waiting = [wait for wait in waiting if not wait[2].done()]
     finally:
-        for _, coroutine in running:
+        for coroutine in [*(each for _, each in ready), *(each for _, each, _ in waiting)]:
             coroutine.close()
+
+
+async def _any_of(futures: "list[asyncio.Future[Any]]") -> None:
+    """Waits until one of the futures is done; not at all if there is none."""
+    if not futures or any(future.done() for future in futures):
+        return
+    bell: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def ring(_: "asyncio.Future[Any]") -> None:
+        if not bell.done():
+            bell.set_result(None)
+
+    for future in futures:
+        future.add_done_callback(ring)
+    await bell
 
 
 def _step(ask: Ask, coroutine: Coroutine[Any, Any, Any]) -> "asyncio.Future[Any] | None":
@@ -98,14 +113,6 @@ def _step(ask: Ask, coroutine: Coroutine[Any, Any, Any]) -> "asyncio.Future[Any]
         asyncio.get_running_loop().call_soon(future.set_result, None)
     future._asyncio_future_blocking = False  # so a task says that it has seen what a coroutine waits for
     return future
-
-
-@types.coroutine
-def _settled(future: "asyncio.Future[Any]") -> Generator[Any, None, None]:
-    """Waits for a future, whether it succeeds or fails: that is for the coroutine which waits for it."""
-    if not future.done():
-        future._asyncio_future_blocking = True  # the word by which a task knows a future that it is given
-        yield future
 
 
 def _coroutine(result: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
