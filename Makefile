@@ -18,7 +18,7 @@ unexport VIRTUAL_ENV
 MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup serve test proof bench-ledger bench-scale check style types imports sdl migrations format schema web lock clean bench bench-memory
+.PHONY: help setup serve test proof bench-ledger bench-scale check style types imports sdl migrations format schema web lock clean bench bench-memory bench-profile
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,9 @@ bench: setup benchmarks/peers/node_modules/ready ## Measure Hatful against other
 
 bench-memory: setup ## Watch the memory of a server that works, for MINUTES=10
 	@$(BIN)/python -m benchmarks.memory $(MINUTES)
+
+bench-profile: setup ## Show where the server's CPU time goes while it answers
+	@$(BIN)/python -m benchmarks.profile
 
 bench-ledger: setup ## Measure the ledger against one transaction for each tip, in a few minutes
 	@$(BIN)/python -m benchmarks.ledger
