@@ -65,6 +65,7 @@ imports: .venv/ready
 sdl: .venv/ready
 	@echo "SDL"
 	@$(BIN)/hatful schema | diff -u schema/schema.graphql - || { echo "Run: make schema"; exit 1; }
+	@$(BIN)/hatful schema --since tests/schema/released.graphql || { echo "This breaks clients of the last release."; exit 1; }
 
 migrations: .venv/ready
 	@echo "Migrations"

@@ -1,4 +1,4 @@
-"""TypeScript that graphql-codegen writes for the documents of README and GraphiQL: tsc has nothing to say against it."""
+"""TypeScript that graphql-codegen writes for the documents of README and GraphiQL: tsc finds no fault in it."""
 
 import json
 import shutil
