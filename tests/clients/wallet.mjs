@@ -49,9 +49,9 @@ export function seen({ viewer, post }) {
   return { balance: viewer.wallet.balance.available.amount, earned: post.tipTotal.amount };
 }
 
-/** Waits until the page that is open says something new; seconds later it will not. */
+/** Waits until the page that is open has said more than it has so far; after a minute it never will. */
 export async function change(pages, count) {
-  for (let tries = 0; pages.length <= count && tries < 500; tries++) {
+  for (let tries = 0; pages.length <= count && tries < 6000; tries++) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
