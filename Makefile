@@ -28,7 +28,7 @@ setup: .venv/ready web/dist/index.html ## Fetch and build all that the other tar
 serve: setup ## Serve the demo on http://127.0.0.1:8000 (PORT=8001 for another port)
 	@$(BIN)/hatful serve --demo --port $(PORT)
 
-test: setup ## Run the tests (ARGS="-k tips" for some of them)
+test: setup tests/clients/node_modules/ready ## Run the tests (ARGS="-k tips" for some of them)
 	@$(BIN)/pytest $(ARGS)
 
 proof: setup ## Show at length that the ledger holds and the engines agree (PROOF_SEED=7 begins with that seed)
@@ -68,6 +68,7 @@ imports: .venv/ready
 sdl: .venv/ready
 	@echo "SDL"
 	@$(BIN)/hatful schema | diff -u schema/schema.graphql - || { echo "Run: make schema"; exit 1; }
+	@$(BIN)/hatful schema --since tests/schema/released.graphql || { echo "This breaks clients of the last release."; exit 1; }
 
 migrations: .venv/ready
 	@echo "Migrations"
@@ -92,7 +93,8 @@ lock: | $(filter .tools/%,$(UV)) ## Take the newest version of every package, an
 	@mv .tools/lock/pyproject.toml pyproject.toml
 
 clean: ## Remove all that was fetched or built
-	rm -rf .tools .venv uv.lock web/dist web/node_modules benchmarks/peers/node_modules .artifacts .hypothesis .*_cache
+	rm -rf .tools .venv uv.lock web/dist .artifacts .hypothesis .*_cache
+	rm -rf web/node_modules benchmarks/peers/node_modules tests/clients/node_modules
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .tools/bin/uv:
@@ -113,6 +115,11 @@ web/node_modules/ready: web/package.json web/package-lock.json | .venv/ready
 benchmarks/peers/node_modules/ready: benchmarks/peers/package.json benchmarks/peers/package-lock.json | .venv/ready
 	@echo "Fetching the servers to measure against"
 	@$(BIN)/python -c "$$FETCH_NODE_PACKAGES" benchmarks/peers
+	@touch $@
+
+tests/clients/node_modules/ready: tests/clients/package.json tests/clients/package-lock.json | .venv/ready
+	@echo "Fetching the clients that the tests try"
+	@$(BIN)/python -c "$$FETCH_NODE_PACKAGES" tests/clients
 	@touch $@
 
 # Now and then npm waits for ever for what has long arrived. It is then ended and begins anew, from its cache; the last

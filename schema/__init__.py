@@ -1,7 +1,14 @@
 """What a client sees: types, inputs, errors and root fields. A field's body is one line."""
 
 import strawberry
-from graphql import GraphQLInputObjectType, GraphQLSchema, lexicographic_sort_schema, print_schema
+from graphql import (
+    GraphQLInputObjectType,
+    GraphQLSchema,
+    build_schema,
+    find_breaking_changes,
+    lexicographic_sort_schema,
+    print_schema,
+)
 from strawberry.schema.config import StrawberryConfig
 
 from schema import enums as enums  # its import describes the enumerations
@@ -12,7 +19,7 @@ from schema.scalars import SCALARS
 from schema.transfers import Payment, RailTransfer, Refund, Tip
 from schema.wallets import DebitCard
 
-__all__ = ["OperationContext", "core_schema", "sdl"]
+__all__ = ["OperationContext", "breaking_changes", "core_schema", "sdl"]
 
 _schema = strawberry.Schema(
     query=Query,
@@ -34,3 +41,8 @@ core_schema.description = (
 def sdl() -> str:
     """The schema in GraphQL's schema definition language, sorted."""
     return print_schema(lexicographic_sort_schema(core_schema)) + "\n"
+
+
+def breaking_changes(since: str) -> list[str]:
+    """What clients of an earlier schema, given as SDL, would break on. Raises GraphQLError if it is none."""
+    return [change.description for change in find_breaking_changes(build_schema(since), build_schema(sdl()))]

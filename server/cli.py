@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from server.exits import OperatorError
+from server.exits import OperatorError, SchemaFileError
 
 hatful = typer.Typer(name="hatful", add_completion=False, pretty_exceptions_enable=False, no_args_is_help=False)
 ledger = typer.Typer()
@@ -97,10 +97,16 @@ def demo(database: Database = None) -> None:
 
 
 @hatful.command()
-def schema() -> None:
+def schema(
+    since: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Only name what breaks clients of the schema in FILE.")
+    ] = None,
+) -> None:
     """Print the schema in GraphQL's schema definition language."""
     from schema import sdl
 
+    if since is not None:
+        raise typer.Exit(_name_breaking_changes(since))
     typer.echo(sdl(), nl=False)
 
 
@@ -138,6 +144,20 @@ def seal(
     from server import auditing, settings
 
     raise typer.Exit(auditing.close_books(settings.load(demo=demo or None, database=database), lag))
+
+
+def _name_breaking_changes(since: Path) -> int:
+    from graphql import GraphQLError
+
+    from schema import breaking_changes
+
+    try:
+        changes = breaking_changes(since.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, GraphQLError, TypeError) as error:
+        raise SchemaFileError(f"{since} is no schema that can be read: {error}") from None
+    for change in changes:
+        typer.echo(change)
+    return 1 if changes else 0
 
 
 def _check_migrations() -> int:

@@ -31,5 +31,11 @@ class NotEmptyError(OperatorError):
     """Demo data was to go into a database that holds something already."""
 
 
+class SchemaFileError(OperatorError):
+    """A file that was to hold a schema, and does not."""
+
+    exit_code = 2
+
+
 class WorkerError(OperatorError):
     """A worker process did not start."""

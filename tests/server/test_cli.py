@@ -3,7 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from schema import sdl
 from server import cli
+
+RELEASED = Path(__file__).parents[1] / "schema" / "released.graphql"
 
 pytestmark = pytest.mark.usefixtures("nothing_set")
 
@@ -60,6 +63,37 @@ def test_prints_the_schema(run: Run) -> None:
     assert ran.code == 0
     assert "type Mutation {" in ran.out
     assert ran.out.endswith("}\n")
+
+
+def test_nothing_breaks_clients_of_the_last_release(run: Run) -> None:
+    ran = run("schema", "--since", str(RELEASED))
+    assert (ran.out, ran.code) == ("", 0)
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "change"),
+    [
+        ("tipCount: Int!", "tipCount: Int!\n  sparks: Int!", "Field Earnings.sparks was removed."),
+        ("on: Boolean! = true", "on: Int", "Field BlockUserInput.on changed type from Int to Boolean!."),
+        ("  JPY\n", "  JPY\n  XAU\n", "Enum value CurrencyCode.XAU was removed."),
+    ],
+)
+def test_names_what_breaks_clients_of_an_earlier_schema(
+    now: str, before: str, change: str, run: Run, tmp_path: Path
+) -> None:
+    schema = tmp_path / "earlier.graphql"
+    schema.write_text(sdl().replace(now, before, 1))
+    ran = run("schema", "--since", str(schema))
+    assert (ran.out.splitlines(), ran.code) == ([change], 1)
+
+
+@pytest.mark.parametrize("text", [None, "", "type Query {", "type Query { a: Missing }"])
+def test_says_in_one_line_that_a_file_is_no_schema(text: str | None, run: Run, tmp_path: Path) -> None:
+    if text is not None:
+        (tmp_path / "earlier.graphql").write_text(text)
+    ran = run("schema", "--since", str(tmp_path / "earlier.graphql"))
+    assert ran.code == 2
+    assert "earlier.graphql is no schema that can be read: " in ran.line
 
 
 @pytest.mark.parametrize(
