@@ -119,6 +119,10 @@ def test_nothing_is_left_for_later() -> None:
     assert found == []
 
 
+def test_no_file_holds_both_sides_of_a_merge() -> None:
+    assert [name for name, text in texts() if re.search(r"^[<>]{7} ", text, re.MULTILINE)] == []
+
+
 def test_no_file_knows_where_packages_were_fetched_from() -> None:
     assert [f"{name}: {host}" for name, text in texts() for host in STRANGE if host in text] == []
 
