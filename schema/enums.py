@@ -68,7 +68,7 @@ _enum(
     TokenScope,
     "What an access token may do.",
     {
-        TokenScope.READ: "See what is private: all under `viewer`, wallets, the feed FOLLOWING, transfers that are not public.",
+        TokenScope.READ: "See what is private: all under `viewer`, wallets, the feed FOLLOWING, and private transfers.",
         TokenScope.WRITE: "Post, like, repost, follow and block, and see what is so marked.",
         TokenScope.PAY: "Move money: tip, send, refund and top up, and see the balance that this leaves.",
     },
