@@ -144,7 +144,9 @@ async def outcome(town: Town, where: Scene, row: Row, column: str) -> str:
 def _selection(row: Row) -> str:
     if row.type == "Mutation":
         return " { userErrors { ... on UserError { code } } }"
-    kind = get_named_type(core_schema.type_map[row.type].fields[row.field].type)  # type: ignore[attr-defined]
+    holder = core_schema.type_map[row.type]
+    assert isinstance(holder, GraphQLObjectType), "the table is of object types"
+    kind = get_named_type(holder.fields[row.field].type)
     if is_leaf_type(kind):
         return ""
     return " { nodes { __typename } }" if kind.name.endswith("Connection") else " { __typename }"
