@@ -76,8 +76,9 @@ class Variables:
 class Signature:
     """The variables that an operation declares."""
 
-    def __init__(self, schema: GraphQLSchema, operation: OperationDefinitionNode) -> None:
+    def __init__(self, schema: GraphQLSchema, operation: OperationDefinitionNode, *, suggestions: bool = True) -> None:
         self._schema = schema
+        self._suggestions = suggestions
         self._definitions = operation.variable_definitions or ()
         self._slots = [self._slot(node) for node in self._definitions]
 
@@ -91,7 +92,9 @@ class Signature:
 
     def values(self, given: Mapping[str, Any]) -> VariableValues | list[GraphQLError]:
         """The variables of a request by graphql-core."""
-        return get_variable_values(self._schema, self._definitions, dict(given), MAX_ERRORS)
+        return get_variable_values(
+            self._schema, self._definitions, dict(given), MAX_ERRORS, hide_suggestions=not self._suggestions
+        )
 
     def _slot(self, node: Any) -> tuple[str, Coerce, Any, bool]:
         signature = get_variable_signature(self._schema, node)

@@ -8,6 +8,7 @@ from graphql import (
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
+    NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OverlappingFieldsCanBeMergedRule,
     VariableNode,
@@ -41,6 +42,18 @@ MAX_VARIANTS = 8
 """For how many sets of answers to @skip and @include an operation keeps a plan."""
 
 
+class Telling(NamedTuple):
+    """What clients are told of the schema, besides the answers to what they ask."""
+
+    introspection: bool = True
+    """Whether they may ask for the schema itself; `__typename` they always may."""
+    suggestions: bool = True
+    """Whether they are told what they could have meant by a name that there is not."""
+
+
+EVERYTHING = Telling()
+
+
 class Ready(NamedTuple):
     """A plan and what it was compiled to."""
 
@@ -51,10 +64,12 @@ class Ready(NamedTuple):
 class Operation:
     """One operation of a valid document."""
 
-    def __init__(self, schema: GraphQLSchema, document: DocumentNode, node: OperationDefinitionNode) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, document: DocumentNode, node: OperationDefinitionNode, telling: Telling
+    ) -> None:
         self.document = document
         self.node = node
-        self.signature = Signature(schema, node)
+        self.signature = Signature(schema, node, suggestions=telling.suggestions)
         self._schema = schema
         declared = {definition.variable.name.value for definition in node.variable_definitions or ()}
         self._conditions = sorted(_conditions(document) & declared)
@@ -89,9 +104,10 @@ class Operation:
 class Document:
     """A valid document."""
 
-    def __init__(self, schema: GraphQLSchema, node: DocumentNode) -> None:
+    def __init__(self, schema: GraphQLSchema, node: DocumentNode, telling: Telling) -> None:
         self._schema = schema
         self._node = node
+        self._telling = telling
         self._operations: dict[str | None, Operation] = {}
 
     @property
@@ -106,14 +122,14 @@ class Document:
             definition = get_operation_ast(self._node, name)
             if definition is None:
                 return None
-            found = self._operations[name] = Operation(self._schema, self._node, definition)
+            found = self._operations[name] = Operation(self._schema, self._node, definition, self._telling)
         return found
 
     def _definitions(self) -> list[OperationDefinitionNode]:
         return [node for node in self._node.definitions if isinstance(node, OperationDefinitionNode)]
 
 
-def prepared(schema: GraphQLSchema, query: str) -> Document | list[GraphQLError]:
+def prepared(schema: GraphQLSchema, query: str, telling: Telling = EVERYTHING) -> Document | list[GraphQLError]:
     """The document of a text, or why it is refused."""
     try:
         check_text(query)
@@ -126,10 +142,11 @@ def prepared(schema: GraphQLSchema, query: str) -> Document | list[GraphQLError]
         check_size(node)
     except GraphQLError as error:
         return [error]
-    errors = validate(schema, node, RULES, max_errors=MAX_ERRORS)
+    rules = RULES if telling.introspection else (*RULES, NoSchemaIntrospectionCustomRule)
+    errors = validate(schema, node, rules, max_errors=MAX_ERRORS, hide_suggestions=not telling.suggestions)
     if errors:
         return [coded(error, "GRAPHQL_VALIDATION_FAILED") for error in errors]
-    return Document(schema, node)
+    return Document(schema, node, telling)
 
 
 def coded(error: GraphQLError, code: str) -> GraphQLError:

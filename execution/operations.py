@@ -8,7 +8,7 @@ from typing import Any
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType, execute
 
 from execution import running
-from execution.documents import Document, Operation, coded, prepared
+from execution.documents import EVERYTHING, Document, Operation, Telling, coded, prepared
 from execution.limits import MAX_CHARACTERS
 from execution.persisted import Persisted
 from execution.recent import Recent
@@ -56,11 +56,13 @@ class Operations:
         *,
         plans: bool = True,
         persisted: Persisted | None = None,
+        telling: Telling = EVERYTHING,
     ) -> None:
         self._schema = schema
         self._present = present
         self._plans = plans
         self._persisted = persisted or Persisted()
+        self._telling = telling
         self._documents: Recent[str, Document | list[GraphQLError]] = Recent(MAX_DOCUMENTS)
 
     async def run(self, request: Request, context: Any) -> Response:
@@ -92,13 +94,14 @@ class Operations:
             variable_values=request.variables,
             operation_name=request.operation_name,
             context_value=context,
+            hide_suggestions=not self._telling.suggestions,
         )
         return self._answer(await result if isawaitable(result) else result)
 
     def _document(self, query: str) -> Document | list[GraphQLError]:
         found = self._documents.get(query)
         if found is None:
-            found = prepared(self._schema, query)
+            found = prepared(self._schema, query, self._telling)
             if len(query) <= MAX_CHARACTERS:
                 self._documents.put(query, found)
         return found

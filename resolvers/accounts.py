@@ -17,7 +17,7 @@ from models.database import Command, Query, Transaction, UniqueError, any_of, co
 from models.money import Currency, Money
 from models.types import Id
 from models.users import User, UserCounters
-from resolvers import funding, inputs
+from resolvers import funding, inputs, permissions
 from resolvers.context import App, Context, Session, TokenScope, Viewer
 from resolvers.errors import InputError, NotPermittedError, Refused
 from resolvers.ids import Kind, key_of
@@ -188,7 +188,7 @@ async def create_access_token(
     ctx: Context, name: str, scopes: list[TokenScope], spend_limit: MoneyAsked | None, expires_at: datetime | None
 ) -> NewToken:
     """Makes a token for an app. Only a session may: a token cannot make another one."""
-    viewer = _session(ctx)
+    viewer = permissions.session(ctx)
     checks = Checks()
     own = checks.check(("name",), inputs.name, name)
     granted = checks.check(("scopes",), _scopes, scopes)
@@ -217,7 +217,7 @@ async def create_access_token(
 
 async def revoke_access_token(ctx: Context, public_id: str) -> TokenRow:
     """Makes one's own token useless. Only a session may."""
-    viewer = _session(ctx)
+    viewer = permissions.session(ctx)
     key = key_of(public_id, Kind.TOKEN)
     token = (await tokens_by_id(ctx, [key])).get(key) if key is not None else None
     if token is None or token.user_id != viewer.user_id or token.revoked_at is not None:
@@ -272,13 +272,6 @@ async def _revoke_token(ctx: Context, token_id: UUID) -> None:
     async with ctx.database.transaction() as transaction:
         await transaction.run(_revoke, token_id=token_id, moment=ctx.now())
     ctx.app.sign_ins.forget(token_id)
-
-
-def _session(ctx: Context) -> Viewer:
-    viewer = ctx.actor(TokenScope.WRITE)
-    if viewer.kind is TokenKind.ACCESS:
-        raise Refused(NotPermittedError("Access tokens are managed from a session, not with another token."))
-    return viewer
 
 
 def _viewer(token: TokenRow) -> Viewer:

@@ -2,7 +2,6 @@
 
 from enum import StrEnum
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, literal_column, select
 from sqlmodel import col
@@ -13,7 +12,6 @@ from models.posts import Post
 from models.users import Block, Follow
 from resolvers.blocks import VIEWER, or_nobody
 from resolvers.context import Context
-from resolvers.errors import SignInRequiredError
 from resolvers.pagination import Listing, Page, Window
 from resolvers.posts import COLUMNS, COUNTED, PostRow, listed
 
@@ -93,8 +91,6 @@ _FEEDS = {FeedKind.LATEST: _listing(_latest), FeedKind.FOLLOWING: _listing(_foll
 
 
 async def feed(ctx: Context, kind: FeedKind, asked: Window) -> Page[PostRow]:
-    """A page of the feed, newest first. FOLLOWING needs a viewer: raises SignInRequiredError."""
-    viewer: UUID | None = ctx.viewer_id
-    if kind is FeedKind.FOLLOWING and viewer is None:
-        raise SignInRequiredError
-    return await _FEEDS[kind].page(ctx.database, asked, viewer=or_nobody(viewer))
+    """A page of the feed, newest first. FOLLOWING is private: raises SignInRequiredError or ScopeError."""
+    viewer_id = ctx.reader().user_id if kind is FeedKind.FOLLOWING else ctx.viewer_id
+    return await _FEEDS[kind].page(ctx.database, asked, viewer=or_nobody(viewer_id))

@@ -4,28 +4,19 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlmodel import col
-
-from models.database import Query, any_of
-from models.transfers import TransferKind, Visibility
-from models.users import Follow
-from resolvers import blocks
+from models.transfers import TransferKind
+from resolvers import permissions
 from resolvers.accounts import tokens_by_id
-from resolvers.blocks import VIEWER
-from resolvers.context import Context, TokenScope
+from resolvers.context import Context
 from resolvers.errors import BadInputError
 from resolvers.funding import sources_by_id
 from resolvers.ids import Kind, NodeId, require_id
 from resolvers.posts import posts_by_id
-from resolvers.transfers import KINDS, TransferRow, is_party, transfers_by_id
-from resolvers.users import IdRow, users_by_id
+from resolvers.transfers import KINDS, transfers_by_id
+from resolvers.users import users_by_id
 from resolvers.wallets import WalletRow, entries_by_id
 
 MAX_NODES = 100
-_followed = Query(
-    IdRow, select(col(Follow.followed_id)).where(col(Follow.follower_id) == VIEWER, any_of(Follow.followed_id))
-)
 
 
 async def nodes(ctx: Context, public_ids: list[str]) -> list[Any]:
@@ -63,55 +54,28 @@ def _by_key(find: Callable[[Context, list[UUID]], Awaitable[Mapping[UUID, Any]]]
 
 
 async def _wallets(ctx: Context, asked: list[NodeId]) -> Found:
-    return {node: WalletRow(node.id) for node in asked if node.id == ctx.viewer_id and _may_read(ctx)}
+    reader = permissions.reader_id(ctx)
+    return {node: WalletRow(node.id) for node in asked if node.id == reader}
 
 
 async def _entries(ctx: Context, asked: list[NodeId]) -> Found:
-    if ctx.viewer_id is None or not _may_read(ctx):
-        return {}
-    return await entries_by_id(ctx, ctx.viewer_id, asked)
+    reader = permissions.reader_id(ctx)
+    return {} if reader is None else await entries_by_id(ctx, reader, asked)
 
 
 async def _own_tokens(ctx: Context, ids: list[UUID]) -> Mapping[UUID, Any]:
-    rows = await tokens_by_id(ctx, ids) if _may_read(ctx) else {}
-    return {key: row for key, row in rows.items() if row.user_id == ctx.viewer_id}
+    return permissions.own(ctx, await tokens_by_id(ctx, ids))
 
 
 async def _own_sources(ctx: Context, ids: list[UUID]) -> Mapping[UUID, Any]:
-    rows = await sources_by_id(ctx, ids) if _may_read(ctx) else {}
-    return {key: row for key, row in rows.items() if row.user_id == ctx.viewer_id}
+    return permissions.own(ctx, await sources_by_id(ctx, ids))
 
 
 async def _transfers(ctx: Context, asked: list[NodeId]) -> Found:
     rows = await transfers_by_id(ctx, [node.id for node in asked])
-    visible = await visible_transfers(ctx, list(rows.values()))
+    visible = await permissions.visible_transfers(ctx, list(rows.values()))
     by_id = {(KINDS[row.kind], row.id): row for row in visible}
     return {node: by_id.get((node.kind, node.id)) for node in asked}
-
-
-async def visible_transfers(ctx: Context, rows: list[TransferRow]) -> list[TransferRow]:
-    """Those transfers that the viewer may see: as a party, or as their visibility says."""
-    viewer_id = ctx.viewer_id
-    others = [row.sender_id for row in rows if row.sender_id is not None and not is_party(row, viewer_id)]
-    if viewer_id is None or not others:
-        return [row for row in rows if is_party(row, viewer_id) or row.visibility is Visibility.PUBLIC]
-    followed = {row.id for row in await ctx.database.fetch(_followed, viewer=viewer_id, keys=others)}
-    apart = {key for row in await blocks.blocks_between(ctx.database, viewer_id, others) for key in row}
-
-    def may_see(row: TransferRow) -> bool:
-        if is_party(row, viewer_id):
-            return True
-        if row.sender_id in apart:
-            return False
-        if row.visibility is Visibility.FOLLOWERS:
-            return row.sender_id in followed
-        return row.visibility is Visibility.PUBLIC
-
-    return [row for row in rows if may_see(row)]
-
-
-def _may_read(ctx: Context) -> bool:
-    return ctx.viewer is not None and TokenScope.READ in ctx.viewer.scopes
 
 
 _FINDERS: dict[Kind, Finder] = {

@@ -1,4 +1,9 @@
-"""Pages of connections, as in Relay's cursor connections specification."""
+"""Pages of connections, as in Relay's cursor connections specification.
+
+A cursor is a place in an order of time or of numbers, and nothing else: it does not say of which list. One that comes
+from another list in the same order begins the page at that moment. That shows nothing that the list would not show
+without it, as what a viewer may see is decided row by row; so cursors need no secret, and hold whatever is inserted.
+"""
 
 import base64
 import binascii

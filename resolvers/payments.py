@@ -4,11 +4,12 @@ from typing import NamedTuple
 
 from ledger.kinds import payment
 from models.transfers import TransferKind, TransferStatus, Visibility
-from resolvers import blocks, limits
-from resolvers.context import Context, TokenScope, Viewer
-from resolvers.errors import BlockedError, NotFoundError, NotPermittedError, UserError
+from resolvers import limits
+from resolvers.context import Context, TokenScope
+from resolvers.errors import NotFoundError
 from resolvers.ids import Kind, key_of
 from resolvers.inputs import Checks, MoneyAsked
+from resolvers.permissions import refusal_to_pay
 from resolvers.transfers import Moved, Request, TransferRow, check_money, post, recalled, request_hash
 from resolvers.users import UserRow, user_by_handle, users_by_id
 
@@ -31,7 +32,7 @@ async def send_money(
     hashed = request_hash("sendMoney", to=to, amount=amount, note=kept_note, visibility=visibility)
     request = Request(viewer.user_id, key, hashed)
     recipient = await _recipient(ctx, to)
-    refusal = await _refusal(ctx, viewer, recipient)
+    refusal = _NO_SUCH_USER if recipient is None else await refusal_to_pay(ctx.database, viewer, recipient.id)
     if recipient is None or refusal is not None:
         return await recalled(ctx, request, refusal or _NO_SUCH_USER)
     transfer = TransferRow(
@@ -65,13 +66,3 @@ async def _recipient(ctx: Context, to: RecipientAsked) -> UserRow | None:
         return await user_by_handle(ctx, to.handle)
     key = None if to.user_id is None else key_of(to.user_id, Kind.USER)
     return None if key is None else (await users_by_id(ctx, [key])).get(key)
-
-
-async def _refusal(ctx: Context, viewer: Viewer, recipient: UserRow | None) -> UserError | None:
-    if recipient is None:
-        return _NO_SUCH_USER
-    if recipient.id == viewer.user_id:
-        return NotPermittedError("You cannot send money to yourself.", ("to",))
-    if await blocks.is_blocked(ctx.database, viewer.user_id, recipient.id):
-        return BlockedError("One of you has blocked the other.", ("to",))
-    return None

@@ -11,10 +11,10 @@ from sqlmodel import SQLModel, col
 from models.database import Command, PageQuery, Query, Transaction, any_of, columns_of, insert
 from models.posts import Like, Post, PostCounters, Repost
 from models.types import Id
-from resolvers import blocks, inbox, inputs
+from resolvers import inbox, inputs, permissions
 from resolvers.blocks import VIEWER, or_nobody, unless_blocked, unless_blocked_by
 from resolvers.context import Context, TokenScope, Viewer
-from resolvers.errors import BlockedError, NotFoundError, NotPermittedError, Path, Refused
+from resolvers.errors import NotFoundError, Path, Refused
 from resolvers.ids import Kind, key_of
 from resolvers.pagination import After, Before, First, Last, Listing, Page, window
 from resolvers.users import Counted, IdRow, UserRow, count, users_by_id
@@ -198,9 +198,10 @@ async def viewer_has_reposted(ctx: Context, posts: list[PostRow]) -> list[bool]:
 
 
 async def _viewer_has(ctx: Context, marked: Query[IdRow], posts: list[PostRow]) -> list[bool]:
-    if ctx.viewer_id is None:
+    marker = permissions.marker_id(ctx)
+    if marker is None:
         return [False] * len(posts)
-    rows = await ctx.database.fetch(marked, viewer=ctx.viewer_id, keys=[post.id for post in posts])
+    rows = await ctx.database.fetch(marked, viewer=marker, keys=[post.id for post in posts])
     ids = {row.id for row in rows}
     return [post.id in ids for post in posts]
 
@@ -308,8 +309,9 @@ async def _approachable(ctx: Context, viewer: Viewer, public_id: str, path: Path
     post = await post_by_public_id(ctx, public_id)
     if post is None:
         raise _no_such_post(path)
-    if await blocks.is_blocked(ctx.database, viewer.user_id, post.author_id):
-        raise Refused(BlockedError("One of you has blocked the other.", path))
+    refusal = await permissions.refusal_to_reach(ctx.database, viewer, post.author_id, path)
+    if refusal is not None:
+        raise Refused(refusal)
     return post
 
 
@@ -317,8 +319,9 @@ async def _own(ctx: Context, viewer: Viewer, public_id: str) -> PostRow:
     post = await post_by_public_id(ctx, public_id)
     if post is None:
         raise _no_such_post(("id",))
-    if post.author_id != viewer.user_id:
-        raise Refused(NotPermittedError("Only its author may change a post.", ("id",)))
+    refusal = permissions.refusal_to_change(viewer, post.author_id)
+    if refusal is not None:
+        raise Refused(refusal)
     return post
 
 

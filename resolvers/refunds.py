@@ -13,11 +13,12 @@ from models.transfers import Transfer, TransferKind, TransferStatus, Visibility
 from models.types import Id
 from resolvers import inputs, transfers
 from resolvers.context import Context, TokenScope
-from resolvers.errors import InputError, NotFoundError, NotPermittedError, Refused, UserError
+from resolvers.errors import InputError, NotFoundError, Refused, UserError
 from resolvers.ids import Kind, key_of
 from resolvers.inputs import Checks, MoneyAsked
+from resolvers.permissions import is_party, refusal_to_refund
 from resolvers.tips import take_from_total
-from resolvers.transfers import AMOUNT, Moved, Request, TransferRow, is_party, recalled, request_hash, transfers_by_id
+from resolvers.transfers import AMOUNT, Moved, Request, TransferRow, recalled, request_hash, transfers_by_id
 
 REFUNDED = "REFUND"
 ATTEMPTS = 8
@@ -67,10 +68,9 @@ async def _received(ctx: Context, public_id: str) -> TransferRow | None:
 def _refusal(original: TransferRow | None, viewer_id: UUID, amount: Money | None) -> UserError | None:
     if original is None:
         return _NO_SUCH_TRANSFER
-    if original.kind not in (TransferKind.TIP, TransferKind.PAYMENT):
-        return NotPermittedError("Only tips and payments can be refunded.", ("transferId",))
-    if original.recipient_id != viewer_id:
-        return NotPermittedError("Only its recipient can refund a transfer.", ("transferId",))
+    not_permitted = refusal_to_refund(viewer_id, original)
+    if not_permitted is not None:
+        return not_permitted
     left = Money(original.amount - original.refunded, original.currency)
     if left.minor_units == 0:
         return InputError("All of it has been refunded.", ("transferId",))

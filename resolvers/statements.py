@@ -52,7 +52,11 @@ class _Span(NamedTuple):
 async def statements_of(
     ctx: Context, wallets: list[WalletRow], *, from_: From, to: To, currency: InCurrency = Currency.USD
 ) -> list[Statement]:
-    """Each wallet's statement in one currency. Raises BadInputError for a time that ends before it begins."""
+    """Each wallet's statement in one currency. Raises BadInputError for a time that ends before it begins.
+
+    Needs READ, however the wallet was come by.
+    """
+    ctx.reader()
     owners = [wallet.owner_id for wallet in wallets]
     spans = await _spans(ctx, owners, currency, from_, to)
     query = urlencode({"currency": currency, "from": from_.isoformat(), "to": to.isoformat()})

@@ -1,10 +1,10 @@
 """Tips: money for a post, in one transaction with the post's totals."""
 
 import asyncio
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import BigInteger, bindparam, cast, func, or_, select, update
+from sqlalchemy import BigInteger, bindparam, cast, func, select, update
 from sqlmodel import col
 
 from ledger import Write
@@ -13,17 +13,14 @@ from models.database import Command, PageQuery, Query, add_to_rows, any_of, colu
 from models.money import Currency, Money
 from models.transfers import PostTips, Transfer, TransferKind, TransferStatus, Visibility
 from models.types import Id
-from models.users import Follow
-from resolvers import blocks, inputs, limits, transfers, wallets
-from resolvers.blocks import VIEWER, or_nobody, unless_blocked
+from resolvers import blocks, inputs, limits, permissions, transfers, wallets
+from resolvers.blocks import VIEWER, or_nobody
 from resolvers.context import Context, TokenScope, Viewer
 from resolvers.errors import (
-    BlockedError,
     InsufficientFundsError,
     LimitExceededError,
     LimitState,
     NotFoundError,
-    NotPermittedError,
     Refused,
     UserError,
 )
@@ -69,31 +66,13 @@ class TipPreview(NamedTuple):
     user_errors: list[UserError]
 
 
-def _visible(columns: Any) -> list[Any]:
-    """A tip in a post's list: public ones, the viewer's own, and those for followers of who sent it."""
-    follows = Follow.__table__.alias()  # type: ignore[attr-defined]
-    followed = select(follows.c.followed_id).where(
-        follows.c.follower_id == VIEWER, follows.c.followed_id == columns.sender_id
-    )
-    return [
-        columns.kind == TransferKind.TIP,
-        or_(
-            columns.visibility == Visibility.PUBLIC,
-            columns.sender_id == VIEWER,
-            columns.recipient_id == VIEWER,
-            (columns.visibility == Visibility.FOLLOWERS) & followed.exists(),
-        ),
-        unless_blocked(columns.sender_id),
-    ]
-
-
 def _post_of(transfer: TransferRow) -> UUID:
     assert transfer.post_id is not None, "a tip has a post"
     return transfer.post_id
 
 
 _tips: Listing[TransferRow] = Listing(
-    PageQuery(TransferRow, COLUMNS, parent=Transfer.post_id, order=Transfer.id, where=_visible),
+    PageQuery(TransferRow, COLUMNS, parent=Transfer.post_id, order=Transfer.id, where=permissions.visible_tip),
     order=lambda transfer: transfer.id,
     parent=_post_of,
 )
@@ -129,8 +108,8 @@ async def tips_of(
 ) -> list[Page[TransferRow]]:
     """The tips of each post that the viewer may see, newest first."""
     asked = window(first, after)
-    viewer = or_nobody(ctx.viewer_id)
-    pages = await _tips.pages(ctx.database, [post.id for post in posts], asked, viewer=viewer)
+    who = {"viewer": or_nobody(ctx.viewer_id), permissions.READER.key: permissions.reader_or_nobody(ctx)}
+    pages = await _tips.pages(ctx.database, [post.id for post in posts], asked, **who)
     return [pages[post.id] for post in posts]
 
 
@@ -152,11 +131,12 @@ async def tip_total_of(ctx: Context, posts: list[PostRow], *, currency: InCurren
 async def viewer_tip_total_of(
     ctx: Context, posts: list[PostRow], *, currency: InCurrency = Currency.USD
 ) -> list[Money | None]:
-    """What the viewer has tipped each post in one currency; None when signed out."""
-    if ctx.viewer_id is None:
+    """What the viewer has tipped each post in one currency; None for whoever may not see it."""
+    reader = permissions.reader_id(ctx)
+    if reader is None:
         return [None] * len(posts)
     keys = [post.id for post in posts]
-    rows = await ctx.database.fetch(_by_viewer, viewer=ctx.viewer_id, keys=keys, in_currency=currency)
+    rows = await ctx.database.fetch(_by_viewer, viewer=reader, keys=keys, in_currency=currency)
     totals = {row.post_id: row.total for row in rows}
     return [Money(totals.get(post.id, 0), currency) for post in posts]
 
@@ -245,11 +225,7 @@ async def _tippable(ctx: Context, viewer: Viewer, public_id: str) -> tuple[PostR
     tipped = found.get(key)
     if tipped is None:
         return None, NO_SUCH_POST
-    if tipped.author_id == viewer.user_id:
-        return tipped, NotPermittedError("You cannot tip your own post.", ("postId",))
-    if is_blocked:
-        return tipped, BlockedError("One of you has blocked the other.", ("postId",))
-    return tipped, None
+    return tipped, permissions.refusal_to_tip(viewer, tipped.author_id, is_blocked=is_blocked)
 
 
 def _over(limit: LimitState) -> UserError:

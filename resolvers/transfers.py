@@ -91,11 +91,6 @@ async def recipients_of(ctx: Context, transfers: list[TransferRow]) -> list[User
     return await users_or_none(ctx, [transfer.recipient_id for transfer in transfers])
 
 
-def is_party(transfer: TransferRow, viewer_id: UUID | None) -> bool:
-    """Whether the viewer sent or received the transfer."""
-    return viewer_id is not None and viewer_id in (transfer.sender_id, transfer.recipient_id)
-
-
 def check_money(checks: Checks, asked: MoneyAsked, key: str, note: str | None) -> tuple[Money, str | None]:
     """Checks what every money command is given: the amount, the note, and the key under which it is remembered."""
     amount = checks.check(AMOUNT, inputs.money, asked)

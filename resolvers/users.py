@@ -11,10 +11,9 @@ from sqlmodel import col
 from models.database import Command, PageQuery, Query, Transaction, any_of, columns_of
 from models.types import Id
 from models.users import Block, Follow, User, UserCounters
-from resolvers import blocks, inbox, inputs
-from resolvers.blocks import VIEWER
+from resolvers import blocks, inbox, inputs, permissions
 from resolvers.context import Context, TokenScope
-from resolvers.errors import BlockedError, NotFoundError, NotPermittedError, Refused
+from resolvers.errors import NotFoundError, NotPermittedError, Refused
 from resolvers.ids import Kind, key_of
 from resolvers.pagination import After, First, Listing, Page, window, with_nodes
 
@@ -51,9 +50,6 @@ _USER = select(*columns_of(UserRow, User, UserCounters)).join(UserCounters, col(
 
 _by_ids = Query(UserRow, _USER.where(any_of(User.id)))
 _by_handle = Query(UserRow, _USER.where(col(User.handle) == bindparam("handle")))
-_followed_of = Query(
-    IdRow, select(col(Follow.followed_id)).where(col(Follow.follower_id) == VIEWER, any_of(Follow.followed_id))
-)
 
 _FOLLOW = columns_of(FollowRow, Follow)
 _followers: Listing[FollowRow] = Listing(
@@ -72,6 +68,14 @@ _delete_block = Command(
         col(Block.blocker_id) == bindparam("blocker_id", type_=Id()),
         col(Block.blocked_id) == bindparam("blocked_id", type_=Id()),
     )
+)
+_held = Query(
+    IdRow,
+    select(col(UserCounters.user_id))
+    .where(any_of(UserCounters.user_id))
+    .order_by(col(UserCounters.user_id))
+    # Not FOR UPDATE: whoever only refers to the row need not wait.
+    .with_for_update(key_share=True),
 )
 _count = Command(
     update(UserCounters)
@@ -127,29 +131,28 @@ async def _people(ctx: Context, pages: list[Page[FollowRow]], person: Any) -> li
 
 async def viewer_is_following(ctx: Context, users: list[UserRow]) -> list[bool]:
     """Whether the viewer follows each user."""
-    if ctx.viewer_id is None:
-        return [False] * len(users)
-    rows = await ctx.database.fetch(_followed_of, viewer=ctx.viewer_id, keys=[user.id for user in users])
-    followed = {row.id for row in rows}
+    marker = permissions.marker_id(ctx)
+    followed = await permissions.followed_by(ctx, marker, [user.id for user in users])
     return [user.id in followed for user in users]
 
 
 async def viewer_has_blocked(ctx: Context, users: list[UserRow]) -> list[bool]:
     """Whether the viewer has blocked each user."""
-    if ctx.viewer_id is None:
+    marker = permissions.marker_id(ctx)
+    if marker is None:
         return [False] * len(users)
-    rows = await blocks.blocks_between(ctx.database, ctx.viewer_id, [user.id for user in users])
-    blocked = {row.blocked_id for row in rows if row.blocker_id == ctx.viewer_id}
+    rows = await blocks.blocks_between(ctx.database, marker, [user.id for user in users])
+    blocked = {row.blocked_id for row in rows if row.blocker_id == marker}
     return [user.id in blocked for user in users]
 
 
 async def viewer_can_tip(ctx: Context, users: list[UserRow]) -> list[bool]:
     """Whether the viewer may tip each user: signed in, not themselves, no block between them."""
-    viewer = ctx.viewer
-    if viewer is None or TokenScope.PAY not in viewer.scopes:
+    payer = permissions.payer_id(ctx)
+    if payer is None:
         return [False] * len(users)
-    rows = await blocks.blocks_between(ctx.database, viewer.user_id, [user.id for user in users])
-    apart = {row.blocker_id for row in rows} | {row.blocked_id for row in rows} | {viewer.user_id}
+    rows = await blocks.blocks_between(ctx.database, payer, [user.id for user in users])
+    apart = {row.blocker_id for row in rows} | {row.blocked_id for row in rows} | {payer}
     return [user.id not in apart for user in users]
 
 
@@ -157,11 +160,13 @@ async def follow_user(ctx: Context, public_id: str, *, on: bool) -> UserRow:
     """Follows a user, or no longer; saying it twice changes nothing more."""
     viewer = ctx.actor(TokenScope.WRITE)
     user = await _other(ctx, public_id, "You cannot follow yourself.")
-    if on and await blocks.is_blocked(ctx.database, viewer.user_id, user.id):
-        raise Refused(BlockedError("One of you has blocked the other.", ("id",)))
 
     async def write(transaction: Transaction) -> None:
+        await _hold(transaction, viewer.user_id, user.id)
         if on:
+            refusal = await permissions.refusal_to_reach(transaction, viewer, user.id, ("id",))
+            if refusal is not None:
+                raise Refused(refusal)
             changed = await inbox.begin_follow(transaction, ctx.new_id(), viewer.user_id, user.id)
         else:
             changed = -await inbox.end_follow(transaction, viewer.user_id, user.id)
@@ -179,6 +184,7 @@ async def block_user(ctx: Context, public_id: str, *, on: bool) -> UserRow:
     block = {"blocker_id": viewer.user_id, "blocked_id": user.id}
 
     async def write(transaction: Transaction) -> None:
+        await _hold(transaction, viewer.user_id, user.id)
         if not on:
             await transaction.run(_delete_block, **block)
             return
@@ -191,6 +197,15 @@ async def block_user(ctx: Context, public_id: str, *, on: bool) -> UserRow:
     await ctx.transact(write)
     ctx.app.inboxes_wait.set()
     return await _again(ctx, user.id)
+
+
+async def _hold(transaction: Transaction, *user_ids: UUID) -> None:
+    """Keeps other transactions from following or blocking between these users until this one ends.
+
+    Else a follow and a block that do not see each other yet could both stand. The rows are those that count the
+    follows, which are written at the end anyway; they are locked in the order of their ids.
+    """
+    await transaction.fetch(_held, keys=list(user_ids))
 
 
 class Counted(NamedTuple):

@@ -67,6 +67,7 @@ async def balance_of(
 ) -> list[Balance]:
     """Each wallet's balance in one currency, now or at a moment; nothing where it never had any."""
     if as_of is not None:
+        ctx.reader()  # what was there before is more than what a payment leaves
         return await _balances_at(ctx, wallets, currency, as_of)
     left = [next((row for row in wallet.left if row.currency is currency), None) for wallet in wallets]
     others = [wallet for wallet, row in zip(wallets, left, strict=True) if row is None]
@@ -122,7 +123,8 @@ async def entries_of(
     first: First = None,
     after: After = None,
 ) -> list[Page[EntryRow]]:
-    """Each wallet's statement lines in one currency, newest first."""
+    """Each wallet's statement lines in one currency, newest first. Needs READ, however the wallet was come by."""
+    ctx.reader()
     asked = window(first, after)
     accounts = await _accounts(ctx, wallets)
     own = [accounts.get((wallet.owner_id, currency)) for wallet in wallets]

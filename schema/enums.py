@@ -68,9 +68,9 @@ _enum(
     TokenScope,
     "What an access token may do.",
     {
-        TokenScope.READ: "Read the private data under `viewer`.",
-        TokenScope.WRITE: "Post, like, repost, follow and block.",
-        TokenScope.PAY: "Move money: tip, send and top up.",
+        TokenScope.READ: "See what is private: all under `viewer`, wallets, the feed FOLLOWING, and private transfers.",
+        TokenScope.WRITE: "Post, like, repost, follow and block, and see what is so marked.",
+        TokenScope.PAY: "Move money: tip, send, refund and top up, and see the balance that this leaves.",
     },
 )
 _enum(

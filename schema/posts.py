@@ -42,7 +42,8 @@ class Post(Node):
     viewer_has_liked: bool = edge(posts.viewer_has_liked, "Whether the viewer likes it.")
     viewer_has_reposted: bool = edge(posts.viewer_has_reposted, "Whether the viewer has reposted it.")
     viewer_tip_total: Money | None = edge(
-        tipping.viewer_tip_total_of, "What the viewer has tipped it; null when signed out."
+        tipping.viewer_tip_total_of,
+        "What the viewer has tipped it; null when signed out, or without the scope READ.",
     )
 
     is_type_of = Rows(posts.PostRow)

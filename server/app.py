@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
+from execution.documents import Telling
 from execution.operations import Operations
 from resolvers.statements import PATH as STATEMENT
 from schema import core_schema
@@ -42,7 +43,11 @@ def create_app(settings: Settings) -> Starlette:
         async with running(settings) as app, sealing(app.database), filling_inboxes(app):
             limits = RateLimits() if settings.rate_limits else None
             operations = Operations(
-                core_schema, present, plans=settings.execution == "plans", persisted=persisted(settings)
+                core_schema,
+                present,
+                plans=settings.execution == "plans",
+                persisted=persisted(settings),
+                telling=Telling(settings.introspection, settings.suggestions),
             )
             endpoint = GraphQL(app, operations, page.page, limits)
             spare_the_collector()

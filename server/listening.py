@@ -11,6 +11,7 @@ from uvicorn.supervisors import Multiprocess
 
 from server.app import create_app
 from server.exits import AddressError, WorkerError
+from server.heads import PatientProtocol
 from server.settings import Settings
 
 BACKLOG = 2048
@@ -45,7 +46,7 @@ def listen(settings: Settings, bound: socket.socket, announce: Announce) -> None
     config = uvicorn.Config(
         partial(create_app, settings),
         factory=True,
-        http="httptools",
+        http=PatientProtocol,
         ws="none",
         lifespan="on",
         interface="asgi3",

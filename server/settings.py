@@ -75,6 +75,8 @@ class Settings(BaseSettings):
         "a folder or a JSON file",
     )
     only_trusted_documents: bool = _setting(False, "Whether no other documents are run.", ON_OR_OFF)
+    introspection: bool = _setting(True, "Whether clients may ask for the schema itself.", ON_OR_OFF)
+    suggestions: bool = _setting(True, "Whether errors say what a client could have meant.", ON_OR_OFF)
     connections: int = _setting(
         8, "How many connections to PostgreSQL each worker opens.", "a number from 1 to 1000", ge=1, le=1000
     )

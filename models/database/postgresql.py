@@ -188,6 +188,8 @@ _TRANSLATIONS: tuple[tuple[tuple[type[Exception], ...], type[DatabaseError]], ..
 
 def _raise(error: Exception) -> NoReturn:
     """Raises the error in this room's words; one that is no database's, as it is."""
+    if isinstance(error, asyncpg.PostgresError):
+        error.detail = None  # PostgreSQL tells the values of the row there, and what is raised may be logged
     for causes, kind in _TRANSLATIONS:
         if isinstance(error, causes):
             raise kind(str(error)) from error

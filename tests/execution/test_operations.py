@@ -260,9 +260,9 @@ class Preparations:
         self.count = 0
         prepare = documents.prepared
 
-        def counting(schema: Any, query: str) -> Any:
+        def counting(*given: Any) -> Any:
             self.count += 1
-            return prepare(schema, query)
+            return prepare(*given)
 
         monkeypatch.setattr(operations, "prepared", counting)
 

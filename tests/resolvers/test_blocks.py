@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from models.database import Transaction
 from resolvers import feed, posts, users
 from resolvers.errors import NotPermittedError, UserErrorCode
 from resolvers.feed import FeedKind
 from resolvers.pagination import window
 from resolvers.posts import PostRow
+from schema import OperationContext
 from tests.harness.audits import contents, miscounts
 from tests.harness.backdoor import Backdoor
 from tests.harness.town import Person, Town, refusal
@@ -28,6 +30,33 @@ TO_A_PERSON: dict[str, Act] = {
     "follow": lambda viewer, author, post: viewer.follows(author),
     "pay": lambda viewer, author, post: viewer.sends(author),
 }
+
+
+Work = Callable[[Transaction], Awaitable[Any]]
+
+
+class Slow(OperationContext):
+    """A request that waits before its transaction begins, or before it commits, until it is told to go on."""
+
+    def __init__(self, person: Person, *, before_commit: bool) -> None:
+        super().__init__(person.app, person.viewer)
+        self.waits, self.go_on = asyncio.Event(), asyncio.Event()
+        self._before_commit = before_commit
+
+    async def transact(self, work: Work) -> Any:
+        async def and_wait(transaction: Transaction) -> Any:
+            result = await work(transaction)
+            await self._wait()
+            return result
+
+        if self._before_commit:
+            return await super().transact(and_wait)
+        await self._wait()
+        return await super().transact(work)
+
+    async def _wait(self) -> None:
+        self.waits.set()
+        await self.go_on.wait()
 
 
 async def feed_of(viewer: Person, kind: FeedKind = FeedKind.LATEST) -> list[str]:
@@ -178,4 +207,61 @@ async def test_people_who_follow_and_block_each_other_at_once_are_counted_right(
     await asyncio.gather(*(one.blocks(other, on=False) for one, other in pairs))
     acts = [act for one, other in pairs for act in (one.follows(other), other.blocks(one))]
     await asyncio.gather(*acts, return_exceptions=True)
+    assert await miscounts(backdoor) == []
+
+
+A_MOMENT = 0.2
+"""Time for the second request to come as far as the first one lets it. If it does not, a test shows less."""
+
+
+async def follows_between(one: Person, other: Person) -> list[bool]:
+    of_one = await users.viewer_is_following(one.ctx(), [await other.row()])
+    return of_one + await users.viewer_is_following(other.ctx(), [await one.row()])
+
+
+@pytest.mark.parametrize("before_commit", [False, True], ids=["before it begins", "before it commits"])
+@pytest.mark.parametrize("blocker", ["fan", "star"])
+async def test_no_follow_outlives_a_block_that_comes_meanwhile(
+    town: Town, backdoor: Backdoor, blocker: str, *, before_commit: bool
+) -> None:
+    fan, star = await town.people("fan", "star")
+    one, other = (fan, star) if blocker == "fan" else (star, fan)
+    slow = Slow(fan, before_commit=before_commit)
+    following = asyncio.create_task(users.follow_user(slow, star.public_id, on=True))
+    await slow.waits.wait()
+    blocking = asyncio.create_task(one.blocks(other))
+    await (asyncio.sleep(A_MOMENT) if before_commit else blocking)
+    slow.go_on.set()
+    if before_commit:
+        await following
+    else:
+        assert (await refusal(following)).code is UserErrorCode.BLOCKED
+    await blocking
+    assert await follows_between(fan, star) == [False, False]
+    assert await miscounts(backdoor) == []
+
+
+@pytest.mark.parametrize("blocker", ["fan", "star"])
+async def test_no_follow_begins_while_a_block_is_being_written(town: Town, backdoor: Backdoor, blocker: str) -> None:
+    fan, star = await town.people("fan", "star")
+    one, other = (fan, star) if blocker == "fan" else (star, fan)
+    slow = Slow(one, before_commit=True)
+    blocking = asyncio.create_task(users.block_user(slow, other.public_id, on=True))
+    await slow.waits.wait()
+    following = asyncio.create_task(refusal(fan.follows(star)))
+    await asyncio.sleep(A_MOMENT)
+    slow.go_on.set()
+    await blocking
+    assert (await following).code is UserErrorCode.BLOCKED
+    assert await follows_between(fan, star) == [False, False]
+    assert await miscounts(backdoor) == []
+
+
+async def test_whoever_follows_and_blocks_at_once_ends_up_apart(town: Town, backdoor: Backdoor) -> None:
+    fan, star = await town.people("fan", "star")
+    for _ in range(10):
+        acts = (fan.follows(star), star.follows(fan), star.blocks(fan))
+        await asyncio.gather(*acts, return_exceptions=True)
+        assert await follows_between(fan, star) == [False, False]
+        await star.blocks(fan, on=False)
     assert await miscounts(backdoor) == []

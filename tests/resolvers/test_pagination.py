@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from models.ids import new_id
-from resolvers import feed, posts, users, wallets
+from models.transfers import Visibility
+from resolvers import feed, posts, tips, users, wallets
 from resolvers.errors import BadInputError
 from resolvers.feed import FeedKind
 from resolvers.pagination import DEFAULT_SIZE, MAX_SIZE, Page, Window, cursor_of, window
@@ -273,3 +274,32 @@ async def test_a_statement_is_walked_from_its_newest_line_to_its_first(town: Tow
         cursor = page.page_info.end_cursor
         await ada.sends(ben, "0.01")
     assert versions == [7, 6, 5, 4, 3, 2, 1]
+
+
+async def test_a_cursor_of_another_list_shows_nothing_that_the_list_would_not_show(town: Town) -> None:
+    ada, ben, eve = await town.people("ada", "ben", "eve", dollars="10")
+    own = [await ada.post(text) for text in ("one", "two", "three")]
+    await eve.post("by eve")
+    await ben.tips(own[1], visibility=Visibility.PARTIES_ONLY)
+    await ben.follows(ada)
+    await ada.blocks(eve)
+    lists: list[Callable[[str | None], Awaitable[Page[Any]]]] = [
+        lambda after: page_of(ada, after=after),
+        lambda after: _feed(ada, after),
+        lambda after: _feed(eve, after),
+        lambda after: _first(users.followers_of(eve.ctx(), [rows["ada"]], after=after)),
+        lambda after: _first(tips.tips_of(ada.ctx(), [own[1]], after=after)),
+        lambda after: _first(tips.tips_of(eve.ctx(), [own[1]], after=after)),
+    ]
+    rows = {"ada": await ada.row()}
+    cursors = [edge.cursor for read in lists for edge in (await read(None)).edges]
+    assert len(cursors) > 8
+    for read in lists:
+        shown = [edge.node for edge in (await read(None)).edges]
+        for cursor in cursors:
+            page = [edge.node for edge in (await read(cursor)).edges]
+            assert page == shown[len(shown) - len(page) :]
+
+
+async def _first(pages: Awaitable[list[Page[Any]]]) -> Page[Any]:
+    return (await pages)[0]

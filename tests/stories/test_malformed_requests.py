@@ -1,13 +1,17 @@
 """Malformed requests over HTTP: a clear error, and the server goes on."""
 
+import gzip
 import json
 import socket
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import httpx2
 import pytest
 
 from tests.harness.client import Client
+from tests.harness.server import Server
 
 JSON = {"content-type": "application/json"}
 QUERY = '{"query": "{ __typename }"'
@@ -147,3 +151,70 @@ def test_what_is_no_http_does_not_disturb_the_others(visitor: Client, raw: bytes
             answered += received
     assert not [leak for leak in LEAKS if leak.encode() in answered]
     assert send(visitor, f"{QUERY}}}".encode()).json() == {"data": {"__typename": "Query"}}
+
+
+POST = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    "half",
+    [
+        POST,
+        POST + b"Content-Length: 100\r\n\r\n",
+        POST + b'Content-Length: 100\r\n\r\n{"query": "{ __type',
+        POST + b'Transfer-Encoding: chunked\r\n\r\n10\r\n{"query": ',
+        POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n",
+    ],
+)
+def test_who_leaves_in_the_middle_of_a_request_disturbs_nobody(
+    visitor: Client, shared_server: Server, half: bytes
+) -> None:
+    before = shared_server.log.read_text()
+    url = visitor.http.base_url
+    assert url.port
+    for _ in range(20):
+        with socket.create_connection((url.host, url.port), timeout=60) as connection:
+            connection.sendall(half)
+    assert send(visitor, f"{QUERY}}}".encode()).json() == {"data": {"__typename": "Query"}}
+    assert "unexpected error" not in shared_server.log.read_text().removeprefix(before)
+
+
+def test_a_body_without_end_is_413(visitor: Client) -> None:
+    def endless() -> Iterator[bytes]:
+        while True:
+            yield b" " * 10_000
+
+    with suppress(httpx2.WriteError):  # the server closes while it is being sent to
+        response = visitor.http.post("/graphql", content=endless(), headers=JSON)
+        assert_clear(response, 413)
+    assert send(visitor, f"{QUERY}}}".encode()).json() == {"data": {"__typename": "Query"}}
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "gzip, gzip"])
+def test_a_packed_body_is_not_unpacked(visitor: Client, encoding: str) -> None:
+    bomb = gzip.compress(b" " * (1 << 20))
+    assert_clear(send(visitor, bomb, {**JSON, "content-encoding": encoding}), 415)
+
+
+VALUES = ["null", "1", "true", '"x"', "[]", '{"a": 1}', '"\\u0000"', "1e999", "-0", f'"{"9" * 1_000}"']
+
+
+@pytest.mark.parametrize("value", VALUES)
+@pytest.mark.parametrize("kind", ["ID!", "Int", "Decimal!", "MoneyInput!", "[ID!]!", "DateTime!", "FeedKind!"])
+def test_a_variable_of_any_value_is_never_a_fault_of_ours(visitor: Client, kind: str, value: str) -> None:
+    fields = {
+        "ID!": "node(id: $x) { id }",
+        "Int": "feed(first: $x) { nodes { id } }",
+        "Decimal!": 'tipPreview(input: { postId: "x", amount: { amount: $x } }) { fee { amount } }',
+        "MoneyInput!": 'tipPreview(input: { postId: "x", amount: $x }) { fee { amount } }',
+        "[ID!]!": "nodes(ids: $x) { id }",
+        "DateTime!": "viewer { wallet { balance(asOf: $x) { version } } }",
+        "FeedKind!": "feed(kind: $x) { nodes { id } }",
+    }
+    body = f'{{"query": {json.dumps(f"query ($x: {kind}) {{ {fields[kind]} }}")}, "variables": {{"x": {value}}}}}'
+    response = send(visitor, body.encode())
+    assert response.status_code in {200, 400}
+    codes = [error["extensions"]["code"] for error in response.json().get("errors", [])]
+    assert "INTERNAL" not in codes
+    assert len(response.content) < 5_000
+    assert not [leak for leak in LEAKS if leak in response.text]

@@ -1,6 +1,7 @@
 """All of a transaction or none of it, whoever goes away or fails in between."""
 
 import asyncio
+import traceback
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
@@ -346,3 +347,13 @@ async def test_a_folder_that_is_not_there_is_a_wrong_address(tmp_path: Path) -> 
 async def test_refuses_an_address_that_it_cannot_use(url: str) -> None:
     with pytest.raises(InvalidUrlError):
         await open_database(url)
+
+
+async def test_what_a_broken_rule_raises_does_not_tell_the_values_of_the_row(database: Database) -> None:
+    row = {"id": new_id(), "handle": None, "display_name": "Ada", "bio": "hunter2", "avatar_url": None}
+    with pytest.raises(ConstraintError) as caught:
+        async with database.transaction() as transaction:
+            await transaction.run(Command(insert(User)), **row, created_at=EPOCH)
+    told = "".join(traceback.format_exception(caught.value))
+    assert "handle" in told
+    assert "hunter2" not in told
