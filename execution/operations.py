@@ -8,8 +8,9 @@ from typing import Any
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType, execute
 
 from execution import running
+from execution.coercion import Variables
 from execution.documents import Document, Operation, coded, prepared
-from execution.limits import MAX_CHARACTERS
+from execution.limits import MAX_CHARACTERS, MAX_COST, too_expensive
 from execution.persisted import Persisted
 from execution.recent import Recent
 
@@ -20,7 +21,7 @@ MAX_DOCUMENTS = 1_000
 class Request:
     """One operation to run: its document's text, or `sha256` for one that is known, or both.
 
-    A `read_only` request, such as one by GET, may only query.
+    A `read_only` request, such as one by GET, may only query. One that is to `show_cost` finds it in its answer.
     """
 
     query: str | None
@@ -28,6 +29,7 @@ class Request:
     operation_name: str | None = None
     read_only: bool = False
     sha256: str | None = None
+    show_cost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,17 @@ class Operations:
         variables = operation.signature.coerce(request.variables or {})
         if isinstance(variables, list):
             return self._refused([coded(error, "BAD_USER_INPUT") for error in variables])
+        cost = operation.fixed_cost
+        if cost is None:
+            cost = operation.cost(variables)
+        if cost > MAX_COST:
+            return self._refused([too_expensive(cost)])
+        response = await self._execute(operation, request, variables, context)
+        if request.show_cost and response.executed:
+            response.body["extensions"] = {"cost": {"requested": cost, "maximum": MAX_COST}}
+        return response
+
+    async def _execute(self, operation: Operation, request: Request, variables: Variables, context: Any) -> Response:
         ready = operation.ready(variables) if self._plans else None
         if ready is None:
             return await self._run_on_core(operation, request, context)
