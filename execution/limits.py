@@ -39,7 +39,7 @@ MAX_COMPARISONS = 20_000
 """How much is compared to find fields that share a key and differ: some milliseconds' worth."""
 
 MAX_COST = 500_000
-"""How many values an answer may have: some megabytes, which graphql-core takes seconds to make, and a plan much less."""
+"""How many values an answer may have: some megabytes. graphql-core takes seconds to make them, and a plan much less."""
 MAX_TOLD = 10**15
 """A cost beyond this is told as this: JSON has no larger numbers that everybody can read."""
 

@@ -1,5 +1,6 @@
 """Runs operations: by a compiled plan, or on graphql-core where there is none; and presents errors."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import isawaitable
@@ -15,6 +16,8 @@ from execution.persisted import Persisted
 from execution.recent import Recent
 
 MAX_DOCUMENTS = 1_000
+MAX_SECONDS = 10.0
+"""How long a query may run. A mutation is never cut: what it has begun may be money on its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +89,19 @@ class Operations:
             cost = operation.cost(variables)
         if cost > MAX_COST:
             return self._refused([too_expensive(cost)])
-        response = await self._execute(operation, request, variables, context)
+        response = await self._in_time(operation, request, variables, context)
         if request.show_cost and response.executed:
             response.body["extensions"] = {"cost": {"requested": cost, "maximum": MAX_COST}}
         return response
+
+    async def _in_time(self, operation: Operation, request: Request, variables: Variables, context: Any) -> Response:
+        if operation.node.operation is not OperationType.QUERY:
+            return await self._execute(operation, request, variables, context)
+        try:
+            async with asyncio.timeout(MAX_SECONDS):
+                return await self._execute(operation, request, variables, context)
+        except TimeoutError:  # ours: those of a field are errors in the answer
+            return self._executed(None, [_timeout()])
 
     async def _execute(self, operation: Operation, request: Request, variables: Variables, context: Any) -> Response:
         ready = operation.ready(variables) if self._plans else None
@@ -129,6 +141,11 @@ class Operations:
 
     def _refused(self, errors: list[GraphQLError]) -> Response:
         return Response({"errors": [self._present(error).formatted for error in errors]}, executed=False)
+
+
+def _timeout() -> GraphQLError:
+    message = f"The operation took longer than {MAX_SECONDS:g} seconds. Ask for less at once, or try again."
+    return GraphQLError(message, extensions={"code": "OPERATION_TIMEOUT"})
 
 
 def _unknown_operation(request: Request, document: Document) -> GraphQLError:
