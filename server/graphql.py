@@ -46,7 +46,7 @@ class GraphQL:
         if media_type is None:
             raise HttpError(406, "NOT_ACCEPTABLE", f"Answers are {MediaType.GRAPHQL_RESPONSE} or {MediaType.JSON}.")
         if self._rate_limits:
-            self._rate_limits.count_address(scope)
+            await self._rate_limits.count_address(scope)
         request = await _request(scope, receive)
         return await self._run(request, scope, media_type)
 
@@ -56,7 +56,7 @@ class GraphQL:
         except UnavailableError:
             raise unavailable() from None
         if self._rate_limits and sign_in.viewer:
-            self._rate_limits.count_token(sign_in.viewer.token_id)
+            await self._rate_limits.count_token(sign_in.viewer.token_id)
         context = OperationContext(self._app, sign_in.viewer, base_url(scope))
         try:
             result = await self._operations.run(request, context)
