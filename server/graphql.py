@@ -12,7 +12,7 @@ from server.addresses import base_url
 from server.answers import HttpError, MediaType, answer, refusal
 from server.errors import unavailable
 from server.negotiation import negotiated, wants_page
-from server.rate_limits import RateLimits
+from server.rate_limits import RateLimits, network
 from server.sign_in import cookie_for, sign_in_of
 
 METHODS = "GET, HEAD, OPTIONS, POST"
@@ -57,7 +57,7 @@ class GraphQL:
             raise unavailable() from None
         if self._rate_limits and sign_in.viewer:
             await self._rate_limits.count_token(sign_in.viewer.token_id)
-        context = OperationContext(self._app, sign_in.viewer, base_url(scope))
+        context = OperationContext(self._app, sign_in.viewer, base_url(scope), network(scope))
         try:
             result = await self._operations.run(request, context)
         except ReadOnlyError as error:

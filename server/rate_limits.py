@@ -8,6 +8,7 @@ that counts there counts in memory too, but looks through all clients at every t
 import time
 from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from math import ceil
 from typing import Protocol
@@ -22,6 +23,7 @@ WINDOW_SECONDS = 60
 PER_TOKEN = 1_200
 PER_ADDRESS = 6_000
 MAX_CLIENTS = 100_000
+MAX_CLIENTS_KNOWN = 10_000
 IPV6_HOST_BITS = 64
 
 
@@ -101,7 +103,11 @@ def _require_none(wait: float) -> None:
 
 def network(scope: Scope) -> str:
     """Where a request comes from. One home or one machine has a whole network of IPv6 addresses."""
-    host = scope["client"][0] if scope.get("client") else ""
+    return _network_of(scope["client"][0]) if scope.get("client") else ""
+
+
+@lru_cache(MAX_CLIENTS_KNOWN)
+def _network_of(host: str) -> str:
     try:
         address = ip_address(host)
     except ValueError:

@@ -68,6 +68,7 @@ async def test_requests_go_on_while_redis_is_away_and_one_line_tells_it(
 ) -> None:
     limits = RateLimits(counts.limit)
     assert await passes(limits)
+    monkeypatch.setattr(shared_counts, "log", structlog.get_logger())  # another test may have bound the module's own
     redis.stop()
     with structlog.testing.capture_logs() as lines:
         # Each process counts for itself: three more, and no others.
