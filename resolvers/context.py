@@ -118,7 +118,8 @@ class Context:
         """Where the request comes from: an address, or the network of one."""
         self.policy = app.policy
         self.viewer = viewer
-        self.database: Store = Gathering(app.database)
+        self._reads = Gathering(app.database)
+        self.database: Store = self._reads
         self.session: Session | None = None
         """The session that this request has begun."""
         self.signed_out = False
@@ -128,6 +129,10 @@ class Context:
     def viewer_id(self) -> UUID | None:
         """The viewer's user id; None when signed out."""
         return None if self.viewer is None else self.viewer.user_id
+
+    def let_go(self) -> None:
+        """Ends the reads that nobody waits for any more, because the request is over."""
+        self._reads.let_go()
 
     def now(self) -> datetime:
         """The moment, in UTC."""

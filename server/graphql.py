@@ -62,6 +62,8 @@ class GraphQL:
             result = await self._operations.run(request, context)
         except ReadOnlyError as error:
             raise _not_allowed(error.message, "POST") from None
+        finally:
+            context.let_go()
         # Without data nothing was run. A client that knows only application/json is used to 200 then, too.
         refused = not result.executed and media_type is MediaType.GRAPHQL_RESPONSE
         cookie = cookie_for(sign_in, context, scope)

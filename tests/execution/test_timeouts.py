@@ -14,7 +14,7 @@ from execution.loaders import Loaders
 from execution.operations import Operations, Request, Response
 from models.database import Database, Gathering, Query
 
-NUMBERS = 500_000
+NUMBERS = 200_000
 BOTH = pytest.mark.parametrize("plans", [True, False], ids=["plans", "core"])
 
 

@@ -41,6 +41,7 @@ def test_a_document_full_of_guesses_is_as_many_tries(client: Client) -> None:
     fields.append('last: signIn(input: { handle: "robin", password: $right }) { ...F }')
     document = f"""mutation ($wrong: String!, $right: String!) {{ {" ".join(fields)} }}
         fragment F on SessionPayload {{ token userErrors {{ __typename ... on UserError {{ message }} }} }}"""
+    payloads: dict[str, Any] = {}
     for _ in range(10):
         payloads = client.run(document, {"wrong": WRONG, "right": PASSWORD}).data
         if payloads["last"]["token"] is None:  # it has one if the machine took a second for a few refusals
