@@ -1,6 +1,5 @@
 """Runs operations: by a compiled plan, or on graphql-core where there is none; and presents errors."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import isawaitable
@@ -10,6 +9,7 @@ from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType,
 
 from execution import running
 from execution.coercion import Variables
+from execution.deadlines import Deadlines
 from execution.documents import Document, Operation, coded, prepared
 from execution.limits import MAX_CHARACTERS, MAX_COST, too_expensive
 from execution.persisted import Persisted
@@ -66,6 +66,7 @@ class Operations:
         self._present = present
         self._plans = plans
         self._persisted = persisted or Persisted()
+        self._deadlines = Deadlines(MAX_SECONDS)
         self._documents: Recent[str, Document | list[GraphQLError]] = Recent(MAX_DOCUMENTS)
 
     async def run(self, request: Request, context: Any) -> Response:
@@ -98,8 +99,7 @@ class Operations:
         if operation.node.operation is not OperationType.QUERY:
             return await self._execute(operation, request, variables, context)
         try:
-            async with asyncio.timeout(MAX_SECONDS):
-                return await self._execute(operation, request, variables, context)
+            return await self._deadlines.keep(self._execute(operation, request, variables, context))
         except TimeoutError:  # ours: those of a field are errors in the answer
             return self._executed(None, [_timeout()])
 
