@@ -1,5 +1,6 @@
 """Documents: parsed, counted and validated once for each text, with a plan for each operation that is asked for."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from graphql import (
@@ -23,6 +24,7 @@ from graphql.language import Visitor
 
 from execution.coercion import Signature, Variables
 from execution.compiler import Compiled, compiled
+from execution.costs import Cost
 from execution.limits import (
     MAX_CHARACTERS,
     MAX_COMMENTS,
@@ -65,15 +67,27 @@ class Operation:
     """One operation of a valid document."""
 
     def __init__(
-        self, schema: GraphQLSchema, document: DocumentNode, node: OperationDefinitionNode, telling: Telling
+        self,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        node: OperationDefinitionNode,
+        cost: Cost,
+        telling: Telling,
     ) -> None:
         self.document = document
         self.node = node
         self.signature = Signature(schema, node, suggestions=telling.suggestions)
+        self.fixed_cost = None if cost.parts else cost.known
+        """What it costs, if that is the same for all variables."""
+        self._cost = cost
         self._schema = schema
         declared = {definition.variable.name.value for definition in node.variable_definitions or ()}
         self._conditions = sorted(_conditions(document) & declared)
         self._ready: Recent[tuple[Any, ...], Ready | NotCoveredError] = Recent(MAX_VARIANTS)
+
+    def cost(self, variables: Variables) -> int:
+        """What it costs with these variables: how many values its answer may have."""
+        return self._cost.of(variables.coerced) if self.fixed_cost is None else self.fixed_cost
 
     def ready(self, variables: Variables) -> Ready | None:
         """The operation's plan for these variables, or None if it has to run on graphql-core."""
@@ -104,9 +118,12 @@ class Operation:
 class Document:
     """A valid document."""
 
-    def __init__(self, schema: GraphQLSchema, node: DocumentNode, telling: Telling) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, node: DocumentNode, costs: Mapping[str | None, Cost], telling: Telling
+    ) -> None:
         self._schema = schema
         self._node = node
+        self._costs = costs
         self._telling = telling
         self._operations: dict[str | None, Operation] = {}
 
@@ -122,7 +139,8 @@ class Document:
             definition = get_operation_ast(self._node, name)
             if definition is None:
                 return None
-            found = self._operations[name] = Operation(self._schema, self._node, definition, self._telling)
+            cost = self._costs[definition.name.value if definition.name else None]
+            found = self._operations[name] = Operation(self._schema, self._node, definition, cost, self._telling)
         return found
 
     def _definitions(self) -> list[OperationDefinitionNode]:
@@ -139,14 +157,14 @@ def prepared(schema: GraphQLSchema, query: str, telling: Telling = EVERYTHING) -
     except RecursionError:
         return [coded(GraphQLError(TOO_DEEP), "GRAPHQL_PARSE_FAILED")]
     try:
-        check_size(node)
+        costs = check_size(schema, node)
     except GraphQLError as error:
         return [error]
     rules = RULES if telling.introspection else (*RULES, NoSchemaIntrospectionCustomRule)
     errors = validate(schema, node, rules, max_errors=MAX_ERRORS, hide_suggestions=not telling.suggestions)
     if errors:
         return [coded(error, "GRAPHQL_VALIDATION_FAILED") for error in errors]
-    return Document(schema, node, telling)
+    return Document(schema, node, costs, telling)
 
 
 def coded(error: GraphQLError, code: str) -> GraphQLError:

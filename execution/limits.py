@@ -1,4 +1,4 @@
-"""What a document may ask for, found out in one pass over it: how deep, how much, and under how many names.
+"""What a document may ask for, found out in one pass over it: how deep, how much, at what cost, under how many names.
 
 A fragment is looked at once, and counts wherever it is spread: thirty fragments that each spread the next one twice are
 thirty small sums, not a thousand million fields. So a document is refused in the time that it takes to read it.
@@ -14,12 +14,19 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
+    GraphQLNamedType,
+    GraphQLSchema,
     InlineFragmentNode,
     OperationDefinitionNode,
     OverlappingFieldsCanBeMergedRule,
+    SelectionNode,
     SelectionSetNode,
     ValidationContext,
+    get_named_type,
+    is_composite_type,
 )
+
+from execution.costs import FREE, ONE, VALUE, Cost, is_list, length_of, total
 
 MAX_CHARACTERS = 200_000
 MAX_TOKENS = 10_000
@@ -31,6 +38,12 @@ MAX_ROOT_FIELDS = 100
 MAX_COMPARISONS = 20_000
 """How much is compared to find fields that share a key and differ: some milliseconds' worth."""
 
+MAX_COST = 500_000
+"""How many values an answer may have: some megabytes. graphql-core takes seconds to make them, and a plan much less."""
+MAX_TOLD = 10**15
+"""A cost beyond this is told as this: JSON has no larger numbers that everybody can read."""
+
+TOO_EXPENSIVE = "QUERY_TOO_EXPENSIVE"
 TOO_LARGE = "DOCUMENT_TOO_LARGE"
 TOO_DEEP = "The document is nested too deeply."
 
@@ -39,16 +52,20 @@ _TOKENS = re.compile(r'"""(?:\\"""|(?!""").)*"""|"(?:\\.|[^"\\\n])*"|#[^\n]*|\.\
 
 
 class Size(NamedTuple):
-    """How large a selection is, the fragments in it included. What a field costs would be summed up beside `fields`."""
+    """How large a selection is, the fragments in it included."""
 
     width: int
     """How many fields stand in it directly."""
     depth: int
     fields: int
     aliases: int
+    once: Cost
+    """What it costs, without its lists."""
+    each: Cost
+    """What its lists cost for each item, as far as their length is told by the field above: that of a connection."""
 
 
-NOTHING = Size(0, 0, 0, 0)
+NOTHING = Size(0, 0, 0, 0, FREE, FREE)
 
 
 def check_text(text: str) -> None:
@@ -59,17 +76,31 @@ def check_text(text: str) -> None:
         raise _too_large(f"The document has too many tokens; {MAX_TOKENS:,} are allowed.")
 
 
-def check_size(document: DocumentNode) -> None:
-    """Raises GraphQLError for a document of which an operation asks for too much."""
+def check_size(schema: GraphQLSchema, document: DocumentNode) -> dict[str | None, Cost]:
+    """What each operation of a document costs, by its name.
+
+    Raises GraphQLError for a document of which an operation asks for too much whatever its variables are. The document
+    need not be valid: what the schema does not know has no cost.
+    """
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
-    sizes = _Sizes(fragments)
+    sizes = _Sizes(schema, fragments)
+    costs = {}
     for node in document.definitions:
         if isinstance(node, OperationDefinitionNode):
             try:
-                size = sizes.of(node.selection_set)
+                size = sizes.of(node.selection_set, schema.get_root_type(node.operation))
             except RecursionError:
                 raise _too_large(TOO_DEEP) from None
             _check(size)
+            costs[node.name.value if node.name else None] = total([size.once, size.each])
+    return costs
+
+
+def too_expensive(cost: int) -> GraphQLError:
+    """The refusal of an operation that costs more than `MAX_COST`."""
+    told = min(cost, MAX_TOLD)
+    message = f"The answer may have {told:,} values; {MAX_COST:,} are allowed. Ask for smaller pages."
+    return GraphQLError(message, extensions={"code": TOO_EXPENSIVE, "cost": told, "maximum": MAX_COST})
 
 
 def _check(size: Size) -> None:
@@ -90,35 +121,58 @@ def _too_large(message: str) -> GraphQLError:
 class _Sizes:
     """The sizes of selections; of each fragment only once."""
 
-    def __init__(self, fragments: dict[str, FragmentDefinitionNode]) -> None:
+    def __init__(self, schema: GraphQLSchema, fragments: dict[str, FragmentDefinitionNode]) -> None:
+        self._schema = schema
         self._fragments = fragments
         self._known: dict[str, Size] = {}
 
-    def of(self, selections: SelectionSetNode) -> Size:
-        width = depth = fields = aliases = 0
-        for node in selections.selections:
-            match node:
-                case FieldNode():
-                    below = self.of(node.selection_set) if node.selection_set else NOTHING
-                    own = Size(1, below.depth + 1, below.fields + 1, below.aliases + bool(node.alias))
-                case InlineFragmentNode():
-                    own = self.of(node.selection_set)
-                case FragmentSpreadNode():
-                    own = self._of_fragment(node.name.value)
-                case _:
-                    own = NOTHING
-            width += own.width
-            depth = max(depth, own.depth)
-            fields += own.fields
-            aliases += own.aliases
-        return Size(width, depth, fields, aliases)
+    def of(self, selections: SelectionSetNode, type_: GraphQLNamedType | None) -> Size:
+        """The size of a selection on a type; on None if the schema does not know the type."""
+        sizes = [self._of_node(node, type_) for node in selections.selections]
+        return Size(
+            width=sum(size.width for size in sizes),
+            depth=max((size.depth for size in sizes), default=0),
+            fields=sum(size.fields for size in sizes),
+            aliases=sum(size.aliases for size in sizes),
+            once=total(size.once for size in sizes),
+            each=total(size.each for size in sizes),
+        )
+
+    def _of_node(self, node: SelectionNode, type_: GraphQLNamedType | None) -> Size:
+        match node:
+            case FieldNode():
+                return self._of_field(node, type_)
+            case InlineFragmentNode():
+                on = node.type_condition
+                return self.of(node.selection_set, self._schema.get_type(on.name.value) if on else type_)
+            case FragmentSpreadNode():
+                return self._of_fragment(node.name.value)
+            case _:
+                return NOTHING
+
+    def _of_field(self, node: FieldNode, parent: GraphQLNamedType | None) -> Size:
+        field = self._schema.get_field(parent, node.name.value) if is_composite_type(parent) else None
+        type_ = None if field is None else get_named_type(field.type)
+        below = self.of(node.selection_set, type_) if node.selection_set else NOTHING
+        length = None if field is None else length_of(field, node)
+        listed = field is not None and is_list(field)
+        if listed:
+            cost = total([VALUE, below.once, below.each]).times(length or ONE)
+        else:
+            cost = total([VALUE, below.once, below.each.times(length or ONE)])
+        # A list without a length of its own may be a connection's, whose field is above.
+        once, each = (FREE, cost) if listed and length is None else (cost, FREE)
+        return Size(1, below.depth + 1, below.fields + 1, below.aliases + bool(node.alias), once, each)
 
     def _of_fragment(self, name: str) -> Size:
         known = self._known.get(name)
         if known is None:
             self._known[name] = NOTHING  # one that spreads itself is refused when the document is validated
             node = self._fragments.get(name)
-            known = self._known[name] = NOTHING if node is None else self.of(node.selection_set)
+            if node is None:
+                return NOTHING
+            own = self.of(node.selection_set, self._schema.get_type(node.type_condition.name.value))
+            known = self._known[name] = own._replace(once=own.once.shared(), each=own.each.shared())
         return known
 
 

@@ -8,19 +8,23 @@ from typing import Any
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationType, execute
 
 from execution import running
+from execution.coercion import Variables
+from execution.deadlines import Deadlines
 from execution.documents import EVERYTHING, Document, Operation, Telling, coded, prepared
-from execution.limits import MAX_CHARACTERS
+from execution.limits import MAX_CHARACTERS, MAX_COST, too_expensive
 from execution.persisted import Persisted
 from execution.recent import Recent
 
 MAX_DOCUMENTS = 1_000
+MAX_SECONDS = 10.0
+"""How long a query may run. A mutation is never cut: what it has begun may be money on its way."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """One operation to run: its document's text, or `sha256` for one that is known, or both.
 
-    A `read_only` request, such as one by GET, may only query.
+    A `read_only` request, such as one by GET, may only query. One that is to `show_cost` finds it in its answer.
     """
 
     query: str | None
@@ -28,6 +32,7 @@ class Request:
     operation_name: str | None = None
     read_only: bool = False
     sha256: str | None = None
+    show_cost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,7 @@ class Operations:
         self._plans = plans
         self._persisted = persisted or Persisted()
         self._telling = telling
+        self._deadlines = Deadlines(MAX_SECONDS)
         self._documents: Recent[str, Document | list[GraphQLError]] = Recent(MAX_DOCUMENTS)
 
     async def run(self, request: Request, context: Any) -> Response:
@@ -81,6 +87,25 @@ class Operations:
         variables = operation.signature.coerce(request.variables or {})
         if isinstance(variables, list):
             return self._refused([coded(error, "BAD_USER_INPUT") for error in variables])
+        cost = operation.fixed_cost
+        if cost is None:
+            cost = operation.cost(variables)
+        if cost > MAX_COST:
+            return self._refused([too_expensive(cost)])
+        response = await self._in_time(operation, request, variables, context)
+        if request.show_cost and response.executed:
+            response.body["extensions"] = {"cost": {"requested": cost, "maximum": MAX_COST}}
+        return response
+
+    async def _in_time(self, operation: Operation, request: Request, variables: Variables, context: Any) -> Response:
+        if operation.node.operation is not OperationType.QUERY:
+            return await self._execute(operation, request, variables, context)
+        try:
+            return await self._deadlines.keep(self._execute(operation, request, variables, context))
+        except TimeoutError:  # ours: those of a field are errors in the answer
+            return self._executed(None, [_timeout()])
+
+    async def _execute(self, operation: Operation, request: Request, variables: Variables, context: Any) -> Response:
         ready = operation.ready(variables) if self._plans else None
         if ready is None:
             return await self._run_on_core(operation, request, context)
@@ -119,6 +144,11 @@ class Operations:
 
     def _refused(self, errors: list[GraphQLError]) -> Response:
         return Response({"errors": [self._present(error).formatted for error in errors]}, executed=False)
+
+
+def _timeout() -> GraphQLError:
+    message = f"The operation took longer than {MAX_SECONDS:g} seconds. Ask for less at once, or try again."
+    return GraphQLError(message, extensions={"code": "OPERATION_TIMEOUT"})
 
 
 def _unknown_operation(request: Request, document: Document) -> GraphQLError:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import secrets
 from datetime import datetime, timedelta
+from math import ceil
 from typing import NamedTuple
 from uuid import UUID
 
@@ -157,13 +158,21 @@ async def register(ctx: Context, handle: str, name: str, bio: str | None, passwo
 
 
 async def sign_in(ctx: Context, handle: str, password: str) -> Session:
-    """Begins a session. An unknown handle and a wrong password get the same answer, after the same time."""
+    """Begins a session. An unknown handle and a wrong password get the same answer, after the same time.
+
+    After several wrong ones a try is refused without a look at its password, be it right or wrong.
+    """
     written = inputs.known_handle(handle)
+    account = handle[: inputs.MAX_HANDLE] if written is None else written
+    wait = ctx.app.tries.begin(account, ctx.address)
+    if wait:
+        raise Refused(NotPermittedError(f"There were too many wrong passwords. Try again in {_seconds(wait)}."))
     known = None if written is None else await ctx.database.first(_credential, handle=written)
     stored = _NO_PASSWORD if known is None else known.password_hash
     matches = await asyncio.to_thread(_matches, stored, password)
     if known is None or not matches:
         raise Refused(InputError("The handle or the password is wrong."))
+    ctx.app.tries.succeeded(account, ctx.address)
     if _hasher.check_needs_rehash(stored):
         hashed = await asyncio.to_thread(_hasher.hash, password)
         async with ctx.database.transaction() as transaction:
@@ -276,6 +285,11 @@ async def _revoke_token(ctx: Context, token_id: UUID) -> None:
 
 def _viewer(token: TokenRow) -> Viewer:
     return Viewer(token.user_id, token.id, token.kind, frozenset(scopes_of(token)), token.spend_limit_per_day)
+
+
+def _seconds(wait: float) -> str:
+    seconds = ceil(wait)
+    return "one second" if seconds == 1 else f"{seconds} seconds"
 
 
 def _new_secret() -> str:

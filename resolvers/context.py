@@ -17,6 +17,7 @@ from models.database.connection import Reader
 from models.ids import new_id
 from models.money import Money
 from resolvers.errors import NotPermittedError, Refused, ScopeError, SignInRequiredError
+from resolvers.tries import Tries
 
 ATTEMPTS = 8
 Result = TypeVar("Result")
@@ -93,6 +94,7 @@ class App:
     ledger: Ledger
     policy: Policy = field(default_factory=Policy)
     sign_ins: SignIns = field(default_factory=SignIns)
+    tries: Tries = field(default_factory=Tries)
     inboxes_wait: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when this process has written what is to be brought to inboxes."""
 
@@ -108,13 +110,16 @@ class Store(Reader, Protocol):
 class Context:
     """What lives as long as one request."""
 
-    def __init__(self, app: App, viewer: Viewer | None, base_url: str = "") -> None:
+    def __init__(self, app: App, viewer: Viewer | None, base_url: str = "", address: str = "") -> None:
         self.app = app
         self.base_url = base_url
         """Where the product is reached, for links: scheme and host."""
+        self.address = address
+        """Where the request comes from: an address, or the network of one."""
         self.policy = app.policy
         self.viewer = viewer
-        self.database: Store = Gathering(app.database)
+        self._reads = Gathering(app.database)
+        self.database: Store = self._reads
         self.session: Session | None = None
         """The session that this request has begun."""
         self.signed_out = False
@@ -124,6 +129,10 @@ class Context:
     def viewer_id(self) -> UUID | None:
         """The viewer's user id; None when signed out."""
         return None if self.viewer is None else self.viewer.user_id
+
+    def let_go(self) -> None:
+        """Ends the reads that nobody waits for any more, because the request is over."""
+        self._reads.let_go()
 
     def now(self) -> datetime:
         """The moment, in UTC."""

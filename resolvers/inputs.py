@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, TypeVar
 from models.money import Currency, InvalidAmountError, Money
 from resolvers.errors import InputError, Path, Refused, UserError
 
-HANDLE = re.compile(r"[a-z0-9_]{1,30}")
+MAX_HANDLE = 30
+HANDLE = re.compile(rf"[a-z0-9_]{{1,{MAX_HANDLE}}}")
 MAX_POST = 2_000
 MAX_NOTE = 280
 MAX_NAME = 100

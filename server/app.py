@@ -24,7 +24,7 @@ from server.graphql import GraphQL
 from server.health import health
 from server.inboxes import filling_inboxes
 from server.process import running, spare_the_collector
-from server.rate_limits import RateLimits
+from server.rate_limits import rate_limits
 from server.sealing import sealing
 from server.security import SecurityHeaders
 from server.settings import Settings
@@ -40,8 +40,12 @@ def create_app(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
-        async with running(settings) as app, sealing(app.database), filling_inboxes(app):
-            limits = RateLimits() if settings.rate_limits else None
+        async with (
+            running(settings) as app,
+            sealing(app.database),
+            filling_inboxes(app),
+            rate_limits(settings) as limits,
+        ):
             operations = Operations(
                 core_schema,
                 present,

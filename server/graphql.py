@@ -12,7 +12,7 @@ from server.addresses import base_url
 from server.answers import HttpError, MediaType, answer, refusal
 from server.errors import unavailable
 from server.negotiation import negotiated, wants_page
-from server.rate_limits import RateLimits
+from server.rate_limits import RateLimits, network
 from server.sign_in import cookie_for, sign_in_of
 
 METHODS = "GET, HEAD, OPTIONS, POST"
@@ -46,7 +46,7 @@ class GraphQL:
         if media_type is None:
             raise HttpError(406, "NOT_ACCEPTABLE", f"Answers are {MediaType.GRAPHQL_RESPONSE} or {MediaType.JSON}.")
         if self._rate_limits:
-            self._rate_limits.count_address(scope)
+            await self._rate_limits.count_address(scope)
         request = await _request(scope, receive)
         return await self._run(request, scope, media_type)
 
@@ -56,12 +56,14 @@ class GraphQL:
         except UnavailableError:
             raise unavailable() from None
         if self._rate_limits and sign_in.viewer:
-            self._rate_limits.count_token(sign_in.viewer.token_id)
-        context = OperationContext(self._app, sign_in.viewer, base_url(scope))
+            await self._rate_limits.count_token(sign_in.viewer.token_id)
+        context = OperationContext(self._app, sign_in.viewer, base_url(scope), network(scope))
         try:
             result = await self._operations.run(request, context)
         except ReadOnlyError as error:
             raise _not_allowed(error.message, "POST") from None
+        finally:
+            context.let_go()
         # Without data nothing was run. A client that knows only application/json is used to 200 then, too.
         refused = not result.executed and media_type is MediaType.GRAPHQL_RESPONSE
         cookie = cookie_for(sign_in, context, scope)

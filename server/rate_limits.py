@@ -1,23 +1,29 @@
 """How many requests one client may send: a count for each address, and one for each token.
 
 The generic cell rate algorithm: one number a client, and no request counts for longer than a minute. The counts are in
-this process's memory, so each worker has its own.
+this process's memory, so each worker has its own, or in Redis, for all of them together (`shared_counts`). The library
+that counts there counts in memory too, but looks through all clients at every turn of the event loop.
 """
 
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable
+from contextlib import asynccontextmanager
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from math import ceil
+from typing import Protocol
 from uuid import UUID
 
 from starlette.types import Scope
 
 from server.answers import HttpError
+from server.settings import Settings
 
-WINDOW_SECONDS = 60.0
+WINDOW_SECONDS = 60
 PER_TOKEN = 1_200
 PER_ADDRESS = 6_000
 MAX_CLIENTS = 100_000
+MAX_CLIENTS_KNOWN = 10_000
 IPV6_HOST_BITS = 64
 
 
@@ -47,20 +53,46 @@ class RateLimit:
             self._paid_until.clear()  # better to forget who asked than to grow without end
 
 
+class Limit(Protocol):
+    """A limit whose counts are elsewhere."""
+
+    async def take(self, key: Hashable) -> float:
+        """Counts a request. Returns how many seconds to wait before another try, and 0 if it may go on."""
+        ...
+
+
 class RateLimits:
-    """The limits of the endpoint."""
+    """The limits of the endpoint, counted in memory unless `shared` makes others."""
 
-    def __init__(self) -> None:
-        self._addresses = RateLimit(PER_ADDRESS)
-        self._tokens = RateLimit(PER_TOKEN)
+    def __init__(self, shared: Callable[[str, int], Limit] | None = None) -> None:
+        self._addresses = RateLimit(PER_ADDRESS) if shared is None else shared("address", PER_ADDRESS)
+        self._tokens = RateLimit(PER_TOKEN) if shared is None else shared("token", PER_TOKEN)
 
-    def count_address(self, scope: Scope) -> None:
+    async def count_address(self, scope: Scope) -> None:
         """Counts a request of the address that it comes from. Raises HttpError when there were too many."""
-        _require_none(self._addresses.take(_network(scope)))
+        await _count(self._addresses, network(scope))
 
-    def count_token(self, token_id: UUID) -> None:
+    async def count_token(self, token_id: UUID) -> None:
         """Counts a request that is made with a token. Raises HttpError when there were too many."""
-        _require_none(self._tokens.take(token_id))
+        await _count(self._tokens, token_id)
+
+
+@asynccontextmanager
+async def rate_limits(settings: Settings) -> AsyncIterator[RateLimits | None]:
+    """The limits that the operator has set, for as long as the block runs."""
+    if not settings.rate_limits:
+        yield None
+    elif settings.rate_limit_storage is None:
+        yield RateLimits()
+    else:
+        from server.shared_counts import SharedCounts  # most do without, and start sooner
+
+        async with SharedCounts(settings.rate_limit_storage) as shared:
+            yield RateLimits(shared.limit)
+
+
+async def _count(limit: RateLimit | Limit, key: Hashable) -> None:
+    _require_none(limit.take(key) if isinstance(limit, RateLimit) else await limit.take(key))
 
 
 def _require_none(wait: float) -> None:
@@ -69,9 +101,13 @@ def _require_none(wait: float) -> None:
         raise HttpError(429, "RATE_LIMITED", "Too many requests. Wait a little, then go on.", headers)
 
 
-def _network(scope: Scope) -> str:
-    # One home or one machine has a whole network of IPv6 addresses.
-    host = scope["client"][0] if scope.get("client") else ""
+def network(scope: Scope) -> str:
+    """Where a request comes from. One home or one machine has a whole network of IPv6 addresses."""
+    return _network_of(scope["client"][0]) if scope.get("client") else ""
+
+
+@lru_cache(MAX_CLIENTS_KNOWN)
+def _network_of(host: str) -> str:
     try:
         address = ip_address(host)
     except ValueError:

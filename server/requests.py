@@ -142,7 +142,8 @@ def _request(parameters: Parameters, *, read_only: bool) -> Request:
     variables = parameters.get("variables")
     if variables and _is_deeper(variables, MAX_DEPTH):
         raise bad_request(f"variables may be nested at most {MAX_DEPTH} deep.")
-    return Request(query, variables, operation_name, read_only, sha256)
+    show_cost = (parameters.get("extensions") or {}).get("cost") is True
+    return Request(query, variables, operation_name, read_only, sha256, show_cost)
 
 
 def _sha256(extensions: Any) -> str | None:

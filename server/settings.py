@@ -21,6 +21,7 @@ PREFIX = "HATFUL_"
 DOTENV = ".env"
 SQLITE = "sqlite:///"
 POSTGRESQL = ("postgresql://", "postgres://")
+REDIS = ("redis://", "rediss://", "unix://")
 
 ON_OR_OFF = "on or off"
 
@@ -32,6 +33,13 @@ def _database_url(url: str) -> str:
         _ = urlsplit(url).port  # raises ValueError when it is no number
         return url
     raise ValueError(url)
+
+
+def _redis_url(url: str) -> str:
+    if not url.startswith(REDIS):
+        raise ValueError(url)
+    _ = urlsplit(url).port  # raises ValueError when it is no number
+    return url
 
 
 def _setting(default: Any, description: str, must_be: str, **rules: Any) -> Any:
@@ -60,6 +68,11 @@ class Settings(BaseSettings):
     workers: int = _setting(1, "How many processes share the port.", "a number from 1 to 64", ge=1, le=64)
     demo: bool = _setting(False, "Serve the demo's people, with tokens that everybody knows.", ON_OR_OFF)
     rate_limits: bool = _setting(True, "Whether requests are counted and limited.", ON_OR_OFF)
+    rate_limit_storage: Annotated[str, AfterValidator(_redis_url)] | None = _setting(
+        None,
+        "The Redis in which all processes count requests together. Without one each counts in its own memory.",
+        "an address like redis://host:6379/0",
+    )
     money_limits: bool = _setting(True, "Whether what an account may move in a day is limited.", ON_OR_OFF)
     fee_basis_points: int = _setting(
         0, "The fee on a tip, in hundredths of a percent.", "a number from 0 to 5000", ge=0, le=5000
@@ -140,5 +153,5 @@ def _line(error: ValidationError, given: Mapping[str, Any], dotenv: Mapping[str,
     extra = Settings.model_fields[field].json_schema_extra
     must_be = extra["must_be"] if isinstance(extra, dict) else "something else"
     # An address may hold a password, so it is not repeated.
-    value = "" if field == "database" else f" is {str(first['input'])[:80]!r}, but"
+    value = "" if field in {"database", "rate_limit_storage"} else f" is {str(first['input'])[:80]!r}, but"
     return f"{source}{value} must be {must_be}."

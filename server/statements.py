@@ -43,7 +43,7 @@ class Statements:
 
     async def _response(self, request: Request) -> Response:
         if self._rate_limits:
-            self._rate_limits.count_address(request.scope)
+            await self._rate_limits.count_address(request.scope)
         viewer = await self._reader(request)
         currency = _currency(request.query_params.get("currency", "USD"))
         from_, to = _moment(request, "from"), _moment(request, "to")
@@ -64,7 +64,7 @@ class Statements:
         if viewer is None:
             raise HttpError(401, "UNAUTHENTICATED", "Sign in first.", {"www-authenticate": "Bearer"})
         if self._rate_limits:
-            self._rate_limits.count_token(viewer.token_id)
+            await self._rate_limits.count_token(viewer.token_id)
         try:
             return Context(self._app, viewer).reader()
         except PublicError as error:

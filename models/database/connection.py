@@ -61,6 +61,10 @@ class Database(Reader, Protocol):
         """
         ...
 
+    def let_go(self, answer: "asyncio.Future[list[list[Any]]]") -> None:
+        """Ends a read that was asked for, as far as nobody else waits for it."""
+        ...
+
     async def fetch(self, query: Query[Row], **params: Any) -> list[Row]:
         [rows] = await self.ask((Ask(query, params),))
         return rows

@@ -24,6 +24,7 @@ class Gathering(Reader):
     def __init__(self, database: Database) -> None:
         self._database = database
         self._asked: list[_Asked] = []
+        self._under_way: set[asyncio.Future[list[list[Any]]]] = set()
 
     async def fetch(self, query: Query[Row], **params: Any) -> list[Row]:
         return await self._answer_of(Ask(query, params))
@@ -35,6 +36,11 @@ class Gathering(Reader):
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         """A transaction of the database's own."""
         return self._database.transaction()
+
+    def let_go(self) -> None:
+        """Waits for no read any longer; what the database has begun for nobody else, it ends."""
+        for answers in list(self._under_way):
+            self._database.let_go(answers)
 
     def _answer_of(self, ask: Ask) -> "asyncio.Future[list[Any]]":
         for one in self._asked:
@@ -57,9 +63,15 @@ class Gathering(Reader):
         except Exception as error:  # noqa: BLE001 - whoever waits is told
             self._fail(asked, error)
         else:
+            self._under_way.add(answers)
             answers.add_done_callback(partial(self._tell, asked))
 
     def _tell(self, asked: list[_Asked], answers: "asyncio.Future[list[list[Any]]]") -> None:
+        self._under_way.discard(answers)
+        if answers.cancelled():
+            for one in asked:
+                one.answer.cancel()
+            return
         error = answers.exception()
         if error is not None:
             self._fail(asked, error)

@@ -44,6 +44,9 @@ class PostgresDatabase(Database):
     def ask(self, asks: Sequence[Ask]) -> "asyncio.Future[list[list[Any]]]":
         return self._trips.ask(*prepared(asks))
 
+    def let_go(self, answer: "asyncio.Future[list[list[Any]]]") -> None:
+        self._trips.let_go(answer)
+
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         return self._transaction()
 

@@ -69,6 +69,9 @@ class SqliteDatabase(Database):
     def ask(self, asks: Sequence[Ask]) -> "asyncio.Future[list[list[Any]]]":
         return self._trips.ask(None, asks)
 
+    def let_go(self, answer: "asyncio.Future[list[list[Any]]]") -> None:
+        self._trips.let_go(answer)
+
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         return self._transaction()
 
@@ -169,10 +172,42 @@ class _Reads:
     async def answer(self, _: None, way: None, askers: Sequence[Sequence[Ask]]) -> Sequence[list[list[Any]]]:
         self._database.statements += 1
 
-        def fetch(connection: sqlite3.Connection) -> list[list[list[Any]]]:
-            return [[_fetch(connection, *ask) for ask in asks] for asks in askers]
+        reading = _Reading()
 
-        return await self._database.read(fetch)
+        def fetch(connection: sqlite3.Connection) -> list[list[list[Any]]]:
+            with reading.on(connection):
+                return [[_fetch(connection, *ask) for ask in asks] for asks in askers]
+
+        try:
+            return await self._database.read(fetch)
+        except asyncio.CancelledError:
+            reading.interrupt()
+            raise
+
+
+class _Reading:
+    """What a thread reads for one trip. It can be interrupted, but never what the thread reads after it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    @contextmanager
+    def on(self, connection: sqlite3.Connection) -> Iterator[None]:
+        """The connection is this trip's as long as the block runs."""
+        with self._lock:
+            self._connection = connection
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._connection = None
+
+    def interrupt(self) -> None:
+        """Ends the statement that runs now, if one does."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.interrupt()
 
 
 class _Write(Protocol):

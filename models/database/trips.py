@@ -45,7 +45,8 @@ class Trips(Generic[Connection, Way]):
     def __init__(self, vehicle: Vehicle[Connection, Way]) -> None:
         self._vehicle = vehicle
         self._waiting: dict[Way, list[_Asked]] = {}
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: dict[asyncio.Task[None], list[_Asked]] = {}
+        """The trips, and who is aboard once they have left."""
 
     def ask(self, way: Way, what: Any) -> "asyncio.Future[Any]":
         """The answer, as soon as a trip has brought it."""
@@ -58,18 +59,29 @@ class Trips(Generic[Connection, Way]):
         waiting.append(_Asked(what, answer))
         return answer
 
-    def _set_out(self, way: Way, alone: _Asked | None = None) -> None:
-        task = asyncio.create_task(self._trip(way, alone))
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+    def let_go(self, answer: "asyncio.Future[Any]") -> None:
+        """Brings an answer to nobody. A trip on which nobody waits any more ends at once."""
+        answer.cancel()
+        for task, aboard in self._under_way.items():
+            if aboard and all(one.answer.done() for one in aboard):
+                task.cancel()
 
-    async def _trip(self, way: Way, alone: _Asked | None) -> None:
+    def _set_out(self, way: Way, alone: _Asked | None = None) -> None:
+        aboard: list[_Asked] = []
+        task = asyncio.create_task(self._trip(way, alone, aboard))
+        self._under_way[task] = aboard
+        task.add_done_callback(self._under_way.pop)
+
+    async def _trip(self, way: Way, alone: _Asked | None, aboard: list[_Asked]) -> None:
         asked = None if alone is None else [alone]
         try:
             connection = await self._vehicle.take()
             try:
                 if asked is None:
                     asked = self._boarding(way)
+                if not asked:
+                    return
+                aboard += asked
                 answers = await self._vehicle.answer(connection, way, [one.what for one in asked])
             finally:
                 self._vehicle.give_back(connection)
@@ -81,7 +93,7 @@ class Trips(Generic[Connection, Way]):
                 one.answer.set_result(found)
 
     def _boarding(self, way: Way) -> list[_Asked]:
-        waiting = self._waiting.pop(way)
+        waiting = [one for one in self._waiting.pop(way) if not one.answer.cancelled()]
         if len(waiting) > MOST:
             self._waiting[way] = waiting[MOST:]
             self._set_out(way)

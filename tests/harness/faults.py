@@ -25,6 +25,9 @@ class FaultyDatabase(Database):
     def ask(self, asks: Sequence[Ask]) -> "asyncio.Future[list[list[Any]]]":
         return self._real.ask(asks)
 
+    def let_go(self, answer: "asyncio.Future[list[list[Any]]]") -> None:
+        self._real.let_go(answer)
+
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
         return self._transaction()
 

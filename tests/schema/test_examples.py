@@ -8,6 +8,8 @@ from uuid import uuid4
 import pytest
 from graphql import OperationDefinitionNode, get_variable_values, parse, validate
 
+from execution.costs import MAX_SIZE
+from execution.limits import MAX_COST, check_size
 from schema import core_schema
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "web" / "examples").glob("*.graphql"))
@@ -23,6 +25,12 @@ def test_an_example_and_its_variables_fit_the_schema(path: Path) -> None:
     coerced: Any = get_variable_values(core_schema, operation.variable_definitions or (), variables)
     assert not isinstance(coerced, list), coerced
     assert set(variables) <= {node.variable.name.value for node in operation.variable_definitions or ()}
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_costs_little_even_with_the_largest_pages(path: Path) -> None:
+    [cost] = check_size(core_schema, parse(path.read_text())).values()
+    assert cost.of(dict.fromkeys(("first", "last"), MAX_SIZE)) < MAX_COST / 10
 
 
 def test_there_are_examples() -> None:

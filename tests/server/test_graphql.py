@@ -1,16 +1,22 @@
+import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import httpx2
 import pytest
 from graphql import GraphQLSchema, build_schema
+from sqlalchemy import func, literal, select
 from starlette.responses import PlainTextResponse
 
+from execution import operations
+from execution.limits import MAX_COST
 from execution.operations import Operations
 from execution.persisted import hash_of
-from models.database import UnavailableError
+from ledger import Ledger
+from models.database import Database, Query, UnavailableError
+from models.types import BigInt
 from resolvers.context import App, Session
 from server import rate_limits, sign_in
 from server.errors import MaskErrors, present
@@ -23,7 +29,10 @@ WHO = {"query": "{ who }"}
 
 
 def schema() -> GraphQLSchema:
-    schema = build_schema("type Query { who: String  broken: String! }  type Mutation { enter: Int  leave: Int }")
+    schema = build_schema("""
+        type Query { who: String  broken: String!  endless: Int  list(first: Int): [Query!] }
+        type Mutation { enter: Int  leave: Int }
+    """)
     assert schema.query_type
     assert schema.mutation_type
 
@@ -42,11 +51,28 @@ def schema() -> GraphQLSchema:
         info.context.signed_out = True
         return 1
 
+    async def endless(_: object, info: Any) -> int:
+        return len(await info.context.database.fetch(counting(10**12)))
+
+    schema.query_type.fields["endless"].resolve = endless
     schema.query_type.fields["who"].resolve = who
     schema.query_type.fields["broken"].resolve = broken
     schema.mutation_type.fields["enter"].resolve = enter
     schema.mutation_type.fields["leave"].resolve = leave
     return schema
+
+
+class Total(NamedTuple):
+    """How many there were."""
+
+    n: int
+
+
+def counting(most: int) -> Query[Total]:
+    """A read that takes the longer, the more there is to count."""
+    numbers = select(literal(1).label("n")).cte("numbers", recursive=True)
+    numbers = numbers.union_all(select(numbers.c.n + 1).where(numbers.c.n < literal(most, BigInt)))
+    return Query(Total, select(func.count().label("n")).select_from(numbers))
 
 
 class Http:
@@ -195,6 +221,32 @@ async def test_limits_each_token_and_each_address(app: App, monkeypatch: pytest.
     refused = await http.post()
     assert (codes(refused), refused.headers["retry-after"]) == (["RATE_LIMITED"], "10")
     await http.client.aclose()
+
+
+async def test_a_query_that_takes_too_long_is_answered_and_the_database_is_free_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operations, "MAX_SECONDS", 0.05)
+    http = Http(App(database, Ledger(database)))
+    cut = await asyncio.gather(*(http.post({"query": "{ endless }"}, accept=RESPONSE) for _ in range(10)))
+    assert [(response.status_code, codes(response)) for response in cut] == [(200, ["OPERATION_TIMEOUT"])] * 10
+    assert await database.first(counting(3)) == Total(3)
+    await http.client.aclose()
+
+
+async def test_what_costs_too_much_is_400_for_those_who_know_and_200_for_the_others(http: Http) -> None:
+    document = {"query": "{ list(first: 100) { list(first: 100) { list(first: 100) { who } } } }"}
+    modern, legacy = await http.post(document, accept=RESPONSE), await http.post(document)
+    assert (modern.status_code, legacy.status_code) == (400, 200)
+    assert codes(modern) == ["QUERY_TOO_EXPENSIVE"]
+    assert modern.json() == legacy.json()
+    assert "data" not in modern.json()
+
+
+async def test_an_answer_shows_its_cost_to_whoever_asks(http: Http) -> None:
+    shown = (await http.post({**WHO, "extensions": {"cost": True}})).json()
+    assert shown == {"data": {"who": None}, "extensions": {"cost": {"requested": 1, "maximum": MAX_COST}}}
+    assert (await http.post()).json() == {"data": {"who": None}}
 
 
 async def test_a_document_that_was_sent_with_its_hash_can_be_asked_for_by_it(app: App) -> None:

@@ -53,13 +53,13 @@ def test_forgets_clients_that_are_long_gone(clock: Clock, monkeypatch: pytest.Mo
     assert limit.take("h") > 0
 
 
-def test_refuses_with_the_seconds_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_refuses_with_the_seconds_to_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limits, "PER_TOKEN", 1)
     limits = RateLimits()
-    limits.count_token(UUID(int=1))
-    limits.count_token(UUID(int=2))
+    await limits.count_token(UUID(int=1))
+    await limits.count_token(UUID(int=2))
     with pytest.raises(HttpError) as caught:
-        limits.count_token(UUID(int=1))
+        await limits.count_token(UUID(int=1))
     assert (caught.value.status, caught.value.code) == (429, "RATE_LIMITED")
     assert caught.value.headers["retry-after"] == "60"
 
@@ -74,18 +74,18 @@ def test_refuses_with_the_seconds_to_wait(monkeypatch: pytest.MonkeyPatch) -> No
         ("::ffff:10.0.0.1", "::ffff:10.0.0.2", False),
     ],
 )
-def test_counts_an_ipv6_network_as_one_client(
+async def test_counts_an_ipv6_network_as_one_client(
     monkeypatch: pytest.MonkeyPatch, one: str, other: str, same: bool
 ) -> None:
     monkeypatch.setattr(rate_limits, "PER_ADDRESS", 1)
     limits = RateLimits()
-    limits.count_address({"client": (one, 1)})
+    await limits.count_address({"client": (one, 1)})
     if same:
         with pytest.raises(HttpError):
-            limits.count_address({"client": (other, 2)})
+            await limits.count_address({"client": (other, 2)})
     else:
-        limits.count_address({"client": (other, 2)})
+        await limits.count_address({"client": (other, 2)})
 
 
-def test_counts_clients_without_an_address_together() -> None:
-    RateLimits().count_address({"client": None})
+async def test_counts_clients_without_an_address_together() -> None:
+    await RateLimits().count_address({"client": None})

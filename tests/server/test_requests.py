@@ -48,6 +48,12 @@ async def test_takes_null_for_what_may_be_left_out() -> None:
     assert nothing == await post(encoded(query=QUERY)) == Request(QUERY)
 
 
+@pytest.mark.parametrize(("extensions", "shown"), [({"cost": True}, True), ({"cost": 1}, False), ({}, False)])
+async def test_sees_whether_the_cost_is_to_be_shown(extensions: dict[str, Any], shown: bool) -> None:
+    assert await post(encoded(query=QUERY, extensions=extensions)) == Request(QUERY, show_cost=shown)
+    assert get(query=QUERY, extensions=json.dumps(extensions)).show_cost is shown
+
+
 @pytest.mark.parametrize(
     "body",
     [

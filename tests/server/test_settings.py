@@ -56,6 +56,11 @@ def test_a_variable_that_is_empty_counts_as_unset(monkeypatch: pytest.MonkeyPatc
         ("HATFUL_FEE_BASIS_POINTS", "-1", "HATFUL_FEE_BASIS_POINTS is '-1', but must be a number from 0 to 5000."),
         ("HATFUL_LOG_LEVEL", "loud", "HATFUL_LOG_LEVEL is 'loud', but must be debug, info, warning or error."),
         ("HATFUL_EXECUTION", "fast", "HATFUL_EXECUTION is 'fast', but must be plans or core."),
+        (
+            "HATFUL_RATE_LIMIT_STORAGE",
+            "http://:secret@host",
+            "HATFUL_RATE_LIMIT_STORAGE must be an address like redis://host:6379/0.",
+        ),
         ("HATFUL_PROT", "1", "HATFUL_PROT in the environment is no setting: did you mean HATFUL_PORT?"),
     ],
 )

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import pytest
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, literal, select
 from sqlmodel import col
 
 from models.database import (
@@ -46,6 +46,12 @@ class Count(NamedTuple):
 
     user_id: UUID
     follower_count: int
+
+
+class Total(NamedTuple):
+    """How many there were."""
+
+    n: int
 
 
 _COUNT = select(*columns_of(Count, UserCounters))
@@ -205,3 +211,48 @@ async def test_ways_do_not_wait_for_each_other(database: Database, ids: list[UUI
     )
     assert [len(rows) for rows in found[0]] == [2, 1]
     assert len(found[1]) == PEOPLE
+
+
+def counting(most: int) -> Query[Total]:
+    """A read that takes the longer, the more there is to count."""
+    numbers = select(literal(1).label("n")).cte("numbers", recursive=True)
+    numbers = numbers.union_all(select(numbers.c.n + 1).where(numbers.c.n < literal(most, BigInt)))
+    return Query(Total, select(func.count().label("n")).select_from(numbers))
+
+
+async def test_reads_that_nobody_waits_for_any_more_end(database: Database) -> None:
+    endless = [counting(10**12 + n) for n in range(10)]  # more than there are connections, or threads
+    reader = Gathering(database)
+    reads = []
+    for query in endless:
+        reads.append(asyncio.ensure_future(reader.fetch(query)))
+        await asyncio.sleep(0.01)  # a trip each
+    reader.let_go()
+    assert await database.first(counting(3)) == Total(3)
+    found = await asyncio.gather(*reads, return_exceptions=True)
+    assert {type(one) for one in found} == {asyncio.CancelledError}
+    assert await asyncio.gather(*(database.first(counting(n)) for n in range(1, 11))) == [
+        Total(n) for n in range(1, 11)
+    ]
+
+
+async def test_a_read_that_somebody_else_waits_for_goes_on(database: Database) -> None:
+    one, other, query = Gathering(database), Gathering(database), counting(200_000)
+    reads = [asyncio.ensure_future(reader.fetch(query)) for reader in (one, other)]
+    await asyncio.sleep(0.01)
+    one.let_go()
+    assert await reads[1] == [Total(200_000)]
+    assert (await asyncio.gather(reads[0], return_exceptions=True))[0].__class__ is asyncio.CancelledError
+
+
+async def test_a_read_that_is_let_go_before_it_left_is_not_made(database: Database, counted: Counted) -> None:
+    reader = Gathering(database)
+    read = asyncio.ensure_future(reader.fetch(counting(10**12)))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    with counted() as count:
+        reader.let_go()
+        reader.let_go()
+        await asyncio.gather(read, return_exceptions=True)
+        assert await database.first(counting(1)) == Total(1)
+    assert count.statements == 1

@@ -1,0 +1,76 @@
+"""Passwords that were tried, for each account and from each address: after several wrong ones, further tries wait."""
+
+import time
+from collections.abc import Callable
+
+LONGEST_SECONDS = 60.0
+"""How long a try waits, at most: whoever guesses must not lock an owner out."""
+FORGIVEN_SECONDS = 60.0
+"""After so long without a try, one wrong password is forgotten, then the next."""
+MAX_KEYS = 100_000
+_DOUBLINGS = 6
+
+
+class _Count:
+    """The tries that count against each key: some are free, then each makes the next wait twice as long."""
+
+    def __init__(self, free: int) -> None:
+        self._free = free
+        self._tried: dict[str, tuple[int, float]] = {}
+        """How many there were, and when the last one was; those that were tried last stand last."""
+
+    def wait(self, key: str, now: float) -> float:
+        """How many seconds to wait before the next try."""
+        count, last = self._tried.get(key, (0, now))
+        if count < self._free:
+            return 0.0
+        pause = min(2.0 ** (count - self._free), LONGEST_SECONDS)
+        return max(last + pause - now, 0.0)
+
+    def add(self, key: str, now: float) -> None:
+        """Counts a try."""
+        count, last = self._tried.pop(key, (0, now))
+        forgiven = int((now - last) / FORGIVEN_SECONDS)
+        self._tried[key] = min(max(count - forgiven, 0) + 1, self._free + _DOUBLINGS), now
+        if len(self._tried) > MAX_KEYS:
+            del self._tried[next(iter(self._tried))]
+
+    def take_back(self, key: str) -> None:
+        """Forgets the last try."""
+        count, last = self._tried.pop(key, (0, 0.0))
+        if count > 1:
+            self._tried[key] = count - 1, last
+
+    def forget(self, key: str) -> None:
+        """Forgets all tries."""
+        self._tried.pop(key, None)
+
+
+class Tries:
+    """Tries to sign in, counted in this process's memory, whether there is such an account or not.
+
+    They count before it is known whether the password is right: a hundred tries at once are a hundred tries.
+    """
+
+    FREE_FOR_ACCOUNT = 5
+    FREE_FROM_ADDRESS = 20
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._accounts = _Count(self.FREE_FOR_ACCOUNT)
+        self._addresses = _Count(self.FREE_FROM_ADDRESS)
+
+    def begin(self, account: str, address: str) -> float:
+        """Counts a try, and returns 0; or, if it comes too early, how many seconds to wait for the next one."""
+        now = self._clock()
+        wait = max(self._accounts.wait(account, now), self._addresses.wait(address, now))
+        if wait:
+            return wait
+        self._accounts.add(account, now)
+        self._addresses.add(address, now)
+        return 0.0
+
+    def succeeded(self, account: str, address: str) -> None:
+        """The password of the try was right: its account begins anew, while its address may be guessing at others."""
+        self._accounts.forget(account)
+        self._addresses.take_back(address)

@@ -1,0 +1,164 @@
+"""Signing in is slowed down for whoever guesses, and soon goes on for everybody else."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from resolvers import accounts, tries
+from resolvers.context import App, Context
+from resolvers.errors import InputError, NotPermittedError, Refused
+from resolvers.tries import Tries
+
+PASSWORD, WRONG = "correct horse battery", "wrong horse battery"
+FREE, FREE_FROM_ADDRESS = Tries.FREE_FOR_ACCOUNT, Tries.FREE_FROM_ADDRESS
+
+pytestmark = pytest.mark.usefixtures("quick_passwords")
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def slow(app: App, clock: Clock) -> App:
+    """The product, with a clock of the test's own for tries."""
+    return replace(app, tries=Tries(clock))
+
+
+@pytest.fixture
+def checked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The passwords that argon2 was run for."""
+    found: list[str] = []
+    matches = accounts._matches
+
+    def noting(stored: str, password: str) -> bool:
+        found.append(password)
+        return matches(stored, password)
+
+    monkeypatch.setattr(accounts, "_matches", noting)
+    return found
+
+
+async def answer(app: App, handle: str, password: str = WRONG, address: str = "10.0.0.1") -> Any:
+    """The error that signing in is refused with; None if it succeeds."""
+    try:
+        await accounts.sign_in(Context(app, None, address=address), handle, password)
+    except Refused as refused:
+        [error] = refused.errors
+        return error
+    return None
+
+
+# For how long
+
+
+def test_tries_wait_twice_as_long_each_time_up_to_a_minute(clock: Clock) -> None:
+    counted = Tries(clock)
+    assert [counted.begin("ada", f"{n}") for n in range(FREE)] == [0.0] * FREE
+    pauses = []
+    for n in range(9):
+        pauses.append(counted.begin("ada", f"again {n}"))
+        clock.now += pauses[-1]
+        assert counted.begin("ada", f"then {n}") == 0
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_a_try_that_comes_too_early_does_not_lengthen_the_wait(clock: Clock) -> None:
+    counted = Tries(clock)
+    for _ in range(FREE):
+        counted.begin("ada", "here")
+    assert [counted.begin("ada", "here") for _ in range(50)] == [1.0] * 50
+
+
+def test_wrong_passwords_are_forgiven_one_by_one(clock: Clock) -> None:
+    counted = Tries(clock)
+    for _ in range(FREE):
+        counted.begin("ada", "here")
+    clock.now += 2 * tries.FORGIVEN_SECONDS
+    assert [counted.begin("ada", "here") for _ in range(4)] == [0, 0, 1, 1]
+
+
+def test_an_address_that_tries_many_handles_waits_and_others_do_not(clock: Clock) -> None:
+    counted = Tries(clock)
+    assert [counted.begin(f"p{n}", "here") for n in range(FREE_FROM_ADDRESS)] == [0.0] * FREE_FROM_ADDRESS
+    assert counted.begin("somebody", "here") == 1
+    assert counted.begin("somebody", "there") == 0
+
+
+def test_a_right_password_clears_the_account_but_not_what_its_address_did_to_others(clock: Clock) -> None:
+    counted = Tries(clock)
+    for n in range(FREE_FROM_ADDRESS - 1):
+        counted.begin(f"p{n}", "here")
+    for _ in range(3):
+        assert counted.begin("ada", "here") == 0
+        counted.succeeded("ada", "here")
+    assert counted.begin("p0", "here") == 0
+    assert counted.begin("ada", "here") == 1
+
+
+def test_no_more_is_remembered_than_the_bound(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tries, "MAX_KEYS", 3)
+    counted = Tries(clock)
+    for n in range(100):
+        counted.begin("ada", f"address {n}")
+        clock.now += 60
+    assert len(counted._addresses._tried) == 3
+    assert counted._accounts._tried.keys() == {"ada"}
+
+
+# What it does
+
+
+async def test_after_several_wrong_passwords_the_next_try_waits_and_then_goes_on(slow: App, clock: Clock) -> None:
+    await accounts.sign_up(Context(slow, None), "ada", None, PASSWORD)
+    assert [type(await answer(slow, "ada")) for _ in range(FREE)] == [InputError] * FREE
+    assert await answer(slow, "@ADA", PASSWORD) == NotPermittedError(
+        "There were too many wrong passwords. Try again in one second."
+    )
+    clock.now += 1
+    assert await answer(slow, "ada", PASSWORD) is None
+    assert [type(await answer(slow, "ada")) for _ in range(FREE)] == [InputError] * FREE
+
+
+async def test_for_a_try_that_waits_no_password_is_checked(slow: App, checked: list[str]) -> None:
+    await accounts.sign_up(Context(slow, None), "ada", None, PASSWORD)
+    for _ in range(FREE + 10):
+        await answer(slow, "ada")
+    assert await answer(slow, "ada", PASSWORD) is not None
+    assert checked == [WRONG] * FREE
+
+
+async def test_many_tries_at_once_are_as_many_tries(slow: App, checked: list[str]) -> None:
+    await accounts.sign_up(Context(slow, None), "ada", None, PASSWORD)
+    await asyncio.gather(*(answer(slow, "ada", address=f"10.0.0.{n}") for n in range(30)))
+    assert len(checked) == FREE
+
+
+async def test_an_unknown_handle_is_slowed_down_like_a_wrong_password(slow: App, clock: Clock) -> None:
+    await accounts.sign_up(Context(slow, None), "ada", None, PASSWORD)
+    answers: dict[str, list[Any]] = {"ada": [], "nobody": [], "no handle at all": []}
+    for _ in range(FREE + 8):
+        for handle, found in answers.items():
+            found.append(await answer(slow, handle, address=handle))
+        clock.now += 1
+    assert len({type(error) for error in answers["ada"]}) == 2
+    assert answers["ada"] == answers["nobody"] == answers["no handle at all"]
+
+
+async def test_an_address_that_guesses_waits_whomever_it_tries(slow: App, checked: list[str]) -> None:
+    await accounts.sign_up(Context(slow, None), "ada", None, PASSWORD)
+    for n in range(FREE_FROM_ADDRESS):
+        assert isinstance(await answer(slow, f"person_{n}"), InputError)
+    assert isinstance(await answer(slow, "ada", PASSWORD), NotPermittedError)
+    assert await answer(slow, "ada", PASSWORD, address="10.0.0.2") is None
+    assert len(checked) == FREE_FROM_ADDRESS + 1
