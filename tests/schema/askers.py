@@ -82,7 +82,7 @@ WAYS = {
     "Earnings": _viewer(f"earnings{TIME} {{ % }}"),
     "EarningsDay": _viewer(f"earnings{TIME} {{ byDay {{ % }} }}"),
     "IdempotencyConflictError": _error("IdempotencyConflictError", f"a: {_TOP_UP % 1} {{ replayed }} {_TOP_UP % 2}"),
-    "InputError": _error("InputError", 'signIn(input: { handle: "$handle", password: "" })'),
+    "InputError": _error("InputError", 'signUp(input: { handle: "!", password: "" })'),
     "InsufficientFundsError": _error(
         "InsufficientFundsError",
         'tipPost(input: { postId: "$new_post", amount: { amount: 1999 }, idempotencyKey: "$key" })',
