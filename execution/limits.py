@@ -17,6 +17,7 @@ from graphql import (
     InlineFragmentNode,
     OperationDefinitionNode,
     OverlappingFieldsCanBeMergedRule,
+    SelectionNode,
     SelectionSetNode,
     ValidationContext,
 )
@@ -28,9 +29,14 @@ MAX_DEPTH = 50
 MAX_FIELDS = 5_000
 MAX_ALIASES = 1_000
 MAX_ROOT_FIELDS = 100
+MAX_DIRECTIVES = 5
+"""How many may stand at one place; there is use for two."""
+MAX_INTROSPECTION_FIELDS = 300
+"""How many fields may stand below `__schema` and `__type`: each is asked of hundreds of types and fields."""
 MAX_COMPARISONS = 20_000
 """How much is compared to find fields that share a key and differ: some milliseconds' worth."""
 
+INTROSPECTION = {"__schema", "__type"}
 TOO_LARGE = "DOCUMENT_TOO_LARGE"
 TOO_DEEP = "The document is nested too deeply."
 
@@ -46,6 +52,8 @@ class Size(NamedTuple):
     depth: int
     fields: int
     aliases: int
+    introspection: int = 0
+    """How many of the fields ask about the schema."""
 
 
 NOTHING = Size(0, 0, 0, 0)
@@ -81,6 +89,14 @@ def _check(size: Size) -> None:
         raise _too_large(f"The operation has {size.aliases:,} aliases; {MAX_ALIASES:,} are allowed.")
     if size.fields > MAX_FIELDS:
         raise _too_large(f"The operation asks for {size.fields:,} fields; {MAX_FIELDS:,} are allowed.")
+    if size.introspection > MAX_INTROSPECTION_FIELDS:
+        asked, allowed = size.introspection, MAX_INTROSPECTION_FIELDS
+        raise _too_large(f"The operation asks for {asked:,} fields of the schema; {allowed:,} are allowed.")
+
+
+def _check_directives(node: SelectionNode) -> None:
+    if node.directives and len(node.directives) > MAX_DIRECTIVES:
+        raise _too_large(f"There are {len(node.directives):,} directives at one place; {MAX_DIRECTIVES:,} are allowed.")
 
 
 def _too_large(message: str) -> GraphQLError:
@@ -95,12 +111,14 @@ class _Sizes:
         self._known: dict[str, Size] = {}
 
     def of(self, selections: SelectionSetNode) -> Size:
-        width = depth = fields = aliases = 0
+        width = depth = fields = aliases = introspection = 0
         for node in selections.selections:
+            _check_directives(node)
             match node:
                 case FieldNode():
                     below = self.of(node.selection_set) if node.selection_set else NOTHING
-                    own = Size(1, below.depth + 1, below.fields + 1, below.aliases + bool(node.alias))
+                    asked = below.fields if node.name.value in INTROSPECTION else below.introspection
+                    own = Size(1, below.depth + 1, below.fields + 1, below.aliases + bool(node.alias), asked)
                 case InlineFragmentNode():
                     own = self.of(node.selection_set)
                 case FragmentSpreadNode():
@@ -111,7 +129,8 @@ class _Sizes:
             depth = max(depth, own.depth)
             fields += own.fields
             aliases += own.aliases
-        return Size(width, depth, fields, aliases)
+            introspection += own.introspection
+        return Size(width, depth, fields, aliases, introspection)
 
     def _of_fragment(self, name: str) -> Size:
         known = self._known.get(name)
