@@ -10,6 +10,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from server.app import create_app
+from server.connections import Connection
 from server.exits import AddressError, WorkerError
 from server.settings import Settings
 
@@ -45,7 +46,7 @@ def listen(settings: Settings, bound: socket.socket, announce: Announce) -> None
     config = uvicorn.Config(
         partial(create_app, settings),
         factory=True,
-        http="httptools",
+        http=Connection,
         ws="none",
         lifespan="on",
         interface="asgi3",
