@@ -35,6 +35,10 @@ MAX_DEPTH = 50
 MAX_FIELDS = 5_000
 MAX_ALIASES = 1_000
 MAX_ROOT_FIELDS = 100
+MAX_DIRECTIVES = 5
+"""How many may stand at one place; there is use for two."""
+MAX_INTROSPECTION_FIELDS = 300
+"""How many fields may stand below `__schema` and `__type`: each is asked of hundreds of types and fields."""
 MAX_COMPARISONS = 20_000
 """How much is compared to find fields that share a key and differ: some milliseconds' worth."""
 
@@ -43,6 +47,7 @@ MAX_COST = 500_000
 MAX_TOLD = 10**15
 """A cost beyond this is told as this: JSON has no larger numbers that everybody can read."""
 
+INTROSPECTION = {"__schema", "__type"}
 TOO_EXPENSIVE = "QUERY_TOO_EXPENSIVE"
 TOO_LARGE = "DOCUMENT_TOO_LARGE"
 TOO_DEEP = "The document is nested too deeply."
@@ -63,6 +68,8 @@ class Size(NamedTuple):
     """What it costs, without its lists."""
     each: Cost
     """What its lists cost for each item, as far as their length is told by the field above: that of a connection."""
+    introspection: int = 0
+    """How many of the fields ask about the schema."""
 
 
 NOTHING = Size(0, 0, 0, 0, FREE, FREE)
@@ -112,6 +119,14 @@ def _check(size: Size) -> None:
         raise _too_large(f"The operation has {size.aliases:,} aliases; {MAX_ALIASES:,} are allowed.")
     if size.fields > MAX_FIELDS:
         raise _too_large(f"The operation asks for {size.fields:,} fields; {MAX_FIELDS:,} are allowed.")
+    if size.introspection > MAX_INTROSPECTION_FIELDS:
+        asked, allowed = size.introspection, MAX_INTROSPECTION_FIELDS
+        raise _too_large(f"The operation asks for {asked:,} fields of the schema; {allowed:,} are allowed.")
+
+
+def _check_directives(node: SelectionNode) -> None:
+    if node.directives and len(node.directives) > MAX_DIRECTIVES:
+        raise _too_large(f"There are {len(node.directives):,} directives at one place; {MAX_DIRECTIVES:,} are allowed.")
 
 
 def _too_large(message: str) -> GraphQLError:
@@ -136,9 +151,11 @@ class _Sizes:
             aliases=sum(size.aliases for size in sizes),
             once=total(size.once for size in sizes),
             each=total(size.each for size in sizes),
+            introspection=sum(size.introspection for size in sizes),
         )
 
     def _of_node(self, node: SelectionNode, type_: GraphQLNamedType | None) -> Size:
+        _check_directives(node)
         match node:
             case FieldNode():
                 return self._of_field(node, type_)
@@ -162,7 +179,8 @@ class _Sizes:
             cost = total([VALUE, below.once, below.each.times(length or ONE)])
         # A list without a length of its own may be a connection's, whose field is above.
         once, each = (FREE, cost) if listed and length is None else (cost, FREE)
-        return Size(1, below.depth + 1, below.fields + 1, below.aliases + bool(node.alias), once, each)
+        asked = below.fields if node.name.value in INTROSPECTION else below.introspection
+        return Size(1, below.depth + 1, below.fields + 1, below.aliases + bool(node.alias), once, each, asked)
 
     def _of_fragment(self, name: str) -> Size:
         known = self._known.get(name)

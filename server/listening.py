@@ -10,8 +10,8 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from server.app import create_app
+from server.connections import Connection
 from server.exits import AddressError, WorkerError
-from server.heads import PatientProtocol
 from server.settings import Settings
 
 BACKLOG = 2048
@@ -46,7 +46,7 @@ def listen(settings: Settings, bound: socket.socket, announce: Announce) -> None
     config = uvicorn.Config(
         partial(create_app, settings),
         factory=True,
-        http=PatientProtocol,
+        http=Connection,
         ws="none",
         lifespan="on",
         interface="asgi3",

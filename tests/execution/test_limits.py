@@ -8,7 +8,9 @@ from execution.limits import (
     MAX_ALIASES,
     MAX_CHARACTERS,
     MAX_DEPTH,
+    MAX_DIRECTIVES,
     MAX_FIELDS,
+    MAX_INTROSPECTION_FIELDS,
     MAX_ROOT_FIELDS,
     MAX_TOKENS,
     TOO_LARGE,
@@ -18,6 +20,8 @@ from execution.limits import (
     check_size,
 )
 from tests.execution.zoo import SCHEMA
+
+SCHEMA_ASKED = "__schema { types { more } }"
 
 
 def refusal(query: str) -> str:
@@ -48,17 +52,18 @@ def doubling(body: str, times: int = 30) -> str:
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("{ a }", (1, 1, 1, 0)),
-        ("{ a b { c x: d } }", (2, 2, 4, 1)),
-        ("{ ... { a ... { b { c } } } }", (2, 2, 3, 0)),
-        ("{ a { ...F } ...F } fragment F on T { x: b { y: c } }", (2, 3, 5, 4)),
-        ("{ ...F ...G } fragment F on T { ...G ...G } fragment G on T { a { b } }", (3, 2, 6, 0)),
-        ("{ a { ...Nowhere } }", (1, 1, 1, 0)),
+        ("{ a }", (1, 1, 1, 0, 0)),
+        ("{ a b { c x: d } }", (2, 2, 4, 1, 0)),
+        ("{ ... { a ... { b { c } } } }", (2, 2, 3, 0, 0)),
+        ("{ a { ...F } ...F } fragment F on T { x: b { y: c } }", (2, 3, 5, 4, 0)),
+        ("{ ...F ...G } fragment F on T { ...G ...G } fragment G on T { a { b } }", (3, 2, 6, 0, 0)),
+        ("{ a { ...Nowhere } }", (1, 1, 1, 0, 0)),
+        ("{ a __schema { b { c } } d { ...F } } fragment F on T { __type { e f } }", (3, 3, 8, 0, 4)),
     ],
 )
 def test_a_fragment_counts_wherever_it_is_spread(query: str, expected: tuple[int, ...]) -> None:
     found = size(query)
-    assert (found.width, found.depth, found.fields, found.aliases) == expected
+    assert (found.width, found.depth, found.fields, found.aliases, found.introspection) == expected
     assert found.once.known == found.fields
 
 
@@ -79,6 +84,15 @@ def test_a_fragment_counts_wherever_it_is_spread(query: str, expected: tuple[int
             "{ animals { ...F0 } } " + doubling("a: best { ...F } b: best { ...F }") + " fragment F30 on Animal { id }",
             "al",
         ),
+        ("{ __typename " + "@skip(if: false) " * (MAX_DIRECTIVES + 1) + "}", "directives"),
+        ("{ again { ... " + "@nothing " * (MAX_DIRECTIVES + 1) + "{ __typename } } }", "directives"),
+        ("{ ...F " + "@nothing " * (MAX_DIRECTIVES + 1) + "} fragment F on Query { __typename }", "directives"),
+        ("{ again { " + SCHEMA_ASKED.replace("more", "name " * MAX_INTROSPECTION_FIELDS) + " } }", "of the schema"),
+        (
+            "{ " + " ".join(f"a{n}: {SCHEMA_ASKED}".replace("more", "name" + " name" * 3) for n in range(99)) + " }",
+            "of the schema",
+        ),
+        ('{ __type(name: "Animal") { ...F ...F } } fragment F on __Type { ' + "name " * 151 + "}", "of the schema"),
         ("{ ...F0 } " + doubling("...F", 1_200) + " fragment F1200 on Animal { id }", "nested"),
     ],
 )
@@ -89,13 +103,16 @@ def test_a_document_that_asks_for_too_much_is_refused(query: str, reason: str) -
 @pytest.mark.parametrize(
     "query",
     [
-        get_introspection_query(),
+        get_introspection_query(
+            specified_by_url=True, directive_is_repeatable=True, schema_description=True, input_value_deprecation=True
+        ),
+        "{ __typename @skip(if: false) @include(if: true) }",
         "{ " + "again { " * (MAX_DEPTH - 1) + "__typename" + " }" * (MAX_DEPTH - 1) + " }",
         "{ " + " ".join(f"a{n}: __typename" for n in range(MAX_ROOT_FIELDS)) + " }",
         '{ echo(text: "' + "{ a b c } " * 5_000 + '") }',
         '{ echo(text: """' + '\\""" a \\n ' * 5_000 + '""") }',
     ],
-    ids=["GraphiQL's introspection", "depth", "root fields", "a long text", "a long block of text"],
+    ids=["GraphiQL's introspection", "directives", "depth", "root fields", "a long text", "a long block of text"],
 )
 def test_a_document_within_the_limits_is_taken(query: str) -> None:
     assert is_taken(query)

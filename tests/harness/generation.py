@@ -25,12 +25,26 @@ def generated(
     fill: Fill | None = None,
 ) -> list[tuple[str, Variables]]:
     """Different operations with their variables: queries, or mutations."""
+    random = Random(seed)
+    texts = written(schema, count, random.getrandbits(32), mutations=mutations, scalars=scalars)
+    return [twisted(schema, text, random, fill) for text in texts]
+
+
+def written(
+    schema: GraphQLSchema,
+    count: int,
+    seed: int,
+    *,
+    mutations: bool = False,
+    scalars: Mapping[str, st.SearchStrategy[Any]] | None = None,
+) -> list[str]:
+    """Different operations without variables, as they come: there are twenty or so in a second."""
     strategy = hypothesis_graphql.mutations if mutations else hypothesis_graphql.queries
-    made: dict[str, tuple[str, Variables]] = {}
+    made: dict[str, None] = {}
     random = Random(seed)
 
     @hypothesis.settings(
-        max_examples=AT_ONCE,
+        max_examples=min(AT_ONCE, count + count // 3),
         phases=[Phase.generate],
         database=None,
         deadline=None,
@@ -38,9 +52,9 @@ def generated(
     )
     @hypothesis.given(strategy(schema, custom_scalars=dict(scalars or {})))
     def gather(query: str) -> None:
-        if len(made) < count and query not in made:
-            made[query] = twisted(schema, query, random, fill)
+        if len(made) < count:
+            made[query] = None
 
     while len(made) < count:
         hypothesis.seed(random.getrandbits(32))(gather)()
-    return list(made.values())
+    return list(made)
