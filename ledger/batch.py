@@ -6,6 +6,7 @@ which count only if it fits.
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from random import getrandbits
 from uuid import UUID
 
 from ledger.balances import Balance
@@ -40,6 +41,9 @@ from models.ledger import AccountCode, Phase
 from models.money import MAX_MINOR_UNITS, Money
 
 Outcome = Receipt | LedgerError
+REVISION_BITS = 62
+"""A revision says which change was the last, and no two are alike: if they were counted, another process's change could
+pass for that of a batch that is still in flight."""
 
 
 class Batch:
@@ -134,7 +138,7 @@ class Batch:
         )
 
     def _enter(self, order: Order, before: Balance, after: Balance) -> None:
-        after.revision = before.revision + 1
+        after.revision = getrandbits(REVISION_BITS)
         posted_before, posted_after = before.posted, after.posted
         if posted_after == posted_before:
             return  # a hold moves nothing yet

@@ -87,7 +87,7 @@ class Account(SQLModel, table=True):
     """The number of entries so far."""
     created_at: datetime = Field(sa_type=Timestamp)
     revision: int = Field(default=0, sa_type=BigInt, sa_column_kwargs={"server_default": "0"})
-    """The number of changes so far: who knows it knows whether the row is still as it was read."""
+    """Another number after each change: who knows it knows whether the row is still as it was read."""
 
 
 class Journal(SQLModel, table=True):

@@ -6,12 +6,14 @@ from itertools import pairwise
 
 import pytest
 
-from ledger import BusyError, InsufficientFundsError, Ledger, Order, Receipt, engine
+from ledger import BusyError, InsufficientFundsError, Ledger, Line, Order, Receipt, engine
+from ledger.kinds.wallets import payout_clearing, wallet
 from ledger.verify import verify
 from models.database import ContentionError, Database, Guard, Others, RowSet, UnavailableError, UniqueError
 from models.ids import new_id
+from models.ledger import Phase
 from models.money import Currency
-from tests.harness.books import Books, payment_of, top_up_of
+from tests.harness.books import USD, Books, order, payment_of, top_up_of
 from tests.harness.faults import FaultyDatabase
 
 
@@ -227,8 +229,8 @@ async def in_two_flights(books: Books, slow: Slow, first: Order, second: Order) 
     """The outcomes of two orders, the second of which is made while the first is in flight."""
     slow.go.clear()
     callers = []
-    for order in (first, second):
-        callers.append(asyncio.create_task(books.submit(order)))
+    for one in (first, second):
+        callers.append(asyncio.create_task(books.submit(one)))
         await asyncio.sleep(0.05)
     slow.go.set()
     return await asyncio.gather(*callers, return_exceptions=True)
@@ -240,6 +242,24 @@ async def test_a_batch_spends_what_the_one_before_it_brings(slow: tuple[Books, S
     answers = await in_two_flights(books, database, payment_of(ada, bob, 100), payment_of(bob, eve, 200))
     assert [type(answer) for answer in answers] == [Receipt, Receipt]
     assert await books.balances([ada, bob, eve]) == [0, 0, 300]
+
+
+async def test_another_processs_change_is_not_taken_for_that_of_the_batch_before(slow: tuple[Books, Slow]) -> None:
+    books, database = slow
+    other = Ledger(database._real)
+    await other.start()
+    ada, bob = await books.people(2, 100)
+    held = order("HELD", ada, (Line(wallet(ada, USD), payout_clearing(USD), 10, Phase.PEND, id=new_id()),))
+    database.go.clear()
+    ours = []
+    for one in (payment_of(ada, bob, 60), held):
+        ours.append(asyncio.create_task(books.submit(one)))
+        await asyncio.sleep(0.05)
+    await other.submit(payment_of(ada, bob, 30))  # as many changes of her wallet as the first batch makes, but another
+    database.go.set()
+    await asyncio.gather(*ours)
+    await other.stop()
+    assert await books.balances([ada, bob]) == [0, 190]
 
 
 async def test_a_batch_that_spends_what_never_came_is_made_anew(slow: tuple[Books, Slow]) -> None:
