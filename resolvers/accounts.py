@@ -111,6 +111,7 @@ async def authenticate(app: App, secret: str) -> Viewer | None:
     known = app.sign_ins.of(hashed, now)
     if known is not None:
         return known
+    revision = app.sign_ins.revision
     row = await ctx.database.first(_by_secret, secret_hash=hashed)
     if row is None or row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
         return None
@@ -120,7 +121,7 @@ async def authenticate(app: App, secret: str) -> Viewer | None:
         async with ctx.database.transaction() as transaction:
             await transaction.run(_touch, token_id=row.id, moment=now)
     viewer = _viewer(row)
-    app.sign_ins.keep(hashed, viewer, now, row.expires_at)
+    app.sign_ins.keep(hashed, viewer, now, row.expires_at, revision=revision)
     return viewer
 
 

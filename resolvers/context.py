@@ -74,14 +74,23 @@ class SignIns:
 
     def __init__(self) -> None:
         self._known: dict[bytes, tuple[Viewer, datetime]] = {}
+        self.revision = 0
+        """How often something was forgotten."""
 
     def of(self, secret_hash: bytes, now: datetime) -> Viewer | None:
         """Who it is, if that was found out a moment ago."""
         known = self._known.get(secret_hash)
         return known[0] if known is not None and now < known[1] else None
 
-    def keep(self, secret_hash: bytes, viewer: Viewer, now: datetime, expires_at: datetime | None) -> None:
-        """Keeps it in mind for a moment, and no longer than the secret holds."""
+    def keep(
+        self, secret_hash: bytes, viewer: Viewer, now: datetime, expires_at: datetime | None, *, revision: int
+    ) -> None:
+        """Keeps it in mind for a moment, and no longer than the secret holds.
+
+        Not if something was forgotten since `revision`, when the database was asked: it may be what was found.
+        """
+        if revision != self.revision:
+            return
         if len(self._known) >= self.MOST:
             self._known.clear()
         until = now + self.LIFETIME
@@ -89,6 +98,7 @@ class SignIns:
 
     def forget(self, token_ids: Collection[UUID]) -> None:
         """Asks the database again for all that comes with these tokens."""
+        self.revision += 1
         self._known = {key: known for key, known in self._known.items() if known[0].token_id not in token_ids}
 
 
