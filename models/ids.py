@@ -22,6 +22,11 @@ def new_id() -> UUID:
     return FastUUID(uuid_utils.uuid7().bytes)
 
 
+def first_id_at(moment: datetime) -> UUID:
+    """What all ids made from a moment on are not before."""
+    return UUID(int=(moment - _EPOCH) // _MILLISECOND << 80)
+
+
 def id_at(moment: datetime, random: Random) -> UUID:
     """The id that `random` gives for a moment: the same seed and moment give the same id."""
     milliseconds = (moment - _EPOCH) // _MILLISECOND

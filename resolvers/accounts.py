@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import secrets
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from math import ceil
 from typing import NamedTuple
@@ -16,10 +17,11 @@ from sqlmodel import col
 from models.accounts import Credential, Token, TokenKind
 from models.database import Command, Query, Transaction, UniqueError, any_of, columns_of, insert
 from models.money import Currency, Money
+from models.security import SecurityEventKind
 from models.types import Id
 from models.users import User, UserCounters
-from resolvers import funding, inputs, permissions
-from resolvers.context import App, Context, Session, TokenScope, Viewer
+from resolvers import funding, inputs, permissions, security
+from resolvers.context import App, Context, SecurityEventRow, Session, TokenScope, Viewer
 from resolvers.errors import InputError, NotPermittedError, Refused
 from resolvers.ids import Kind, key_of
 from resolvers.inputs import Checks, InvalidError, MoneyAsked
@@ -95,9 +97,7 @@ _rehash = Command(
     .values(password_hash=bindparam("new_hash"))
 )
 _revoke = Command(
-    update(Token)
-    .where(col(Token.id) == bindparam("token_id", type_=Id()), col(Token.revoked_at).is_(None))
-    .values(revoked_at=bindparam("moment"))
+    update(Token).where(any_of(Token.id), col(Token.revoked_at).is_(None)).values(revoked_at=bindparam("moment"))
 )
 _touch = Command(
     update(Token).where(col(Token.id) == bindparam("token_id", type_=Id())).values(last_used_at=bindparam("moment"))
@@ -112,6 +112,7 @@ async def authenticate(app: App, secret: str) -> Viewer | None:
     known = app.sign_ins.of(hashed, now)
     if known is not None:
         return known
+    revision = app.sign_ins.revision
     row = await ctx.database.first(_by_secret, secret_hash=hashed)
     if row is None or row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
         return None
@@ -121,7 +122,7 @@ async def authenticate(app: App, secret: str) -> Viewer | None:
         async with ctx.database.transaction() as transaction:
             await transaction.run(_touch, token_id=row.id, moment=now)
     viewer = _viewer(row)
-    app.sign_ins.keep(hashed, viewer, now, row.expires_at)
+    app.sign_ins.keep(hashed, viewer, now, row.expires_at, revision=revision)
     return viewer
 
 
@@ -149,6 +150,7 @@ async def register(ctx: Context, handle: str, name: str, bio: str | None, passwo
         await funding.open_sandbox_card(transaction, ctx.new_id(), user_id, now)
         if password_hash is not None:
             await transaction.run(_insert_credential, user_id=user_id, password_hash=password_hash)
+        await security.write(transaction, ctx.event(SecurityEventKind.SIGNED_UP, user_id=user_id))
 
     try:
         await ctx.transact(write)
@@ -160,19 +162,22 @@ async def register(ctx: Context, handle: str, name: str, bio: str | None, passwo
 async def sign_in(ctx: Context, handle: str, password: str) -> Session:
     """Begins a session. An unknown handle and a wrong password get the same answer, after the same time.
 
-    After several wrong ones a try is refused without a look at its password, be it right or wrong.
+    After several wrong ones a try is refused without a look at its password, be it right or wrong. That a password was
+    wrong is noted for the account's owner, and written after the answer.
     """
     written = inputs.known_handle(handle)
     account = handle[: inputs.MAX_HANDLE] if written is None else written
-    wait = ctx.app.tries.begin(account, ctx.address)
+    wait = ctx.app.tries.begin(account, ctx.network)
     if wait:
         raise Refused(NotPermittedError(f"There were too many wrong passwords. Try again in {_seconds(wait)}."))
     known = None if written is None else await ctx.database.first(_credential, handle=written)
     stored = _NO_PASSWORD if known is None else known.password_hash
     matches = await asyncio.to_thread(_matches, stored, password)
     if known is None or not matches:
+        if known is not None:
+            ctx.note_refusal(SecurityEventKind.SIGN_IN_FAILED, user_id=known.user_id)
         raise Refused(InputError("The handle or the password is wrong."))
-    ctx.app.tries.succeeded(account, ctx.address)
+    ctx.app.tries.succeeded(account, ctx.network)
     if _hasher.check_needs_rehash(stored):
         hashed = await asyncio.to_thread(_hasher.hash, password)
         async with ctx.database.transaction() as transaction:
@@ -188,7 +193,7 @@ async def sign_out(ctx: Context) -> None:
     if ctx.viewer.kind is TokenKind.ACCESS:
         raise Refused(NotPermittedError("An access token has no session to end: revoke the token instead."))
     if ctx.viewer.kind is TokenKind.SESSION:
-        await _revoke_token(ctx, ctx.viewer.token_id)
+        await revoke(ctx, [ctx.viewer.token_id], SecurityEventKind.SIGNED_OUT)
     ctx.viewer = None
     ctx.signed_out = True
 
@@ -220,7 +225,7 @@ async def create_access_token(
         revoked_at=None,
     )
     secret = _new_secret()
-    await _keep(ctx, token, secret)
+    await _keep(ctx, token, secret, ctx.event(SecurityEventKind.TOKEN_CREATED, token.id))
     return NewToken(secret, token)
 
 
@@ -231,7 +236,7 @@ async def revoke_access_token(ctx: Context, public_id: str) -> TokenRow:
     token = (await tokens_by_id(ctx, [key])).get(key) if key is not None else None
     if token is None or token.user_id != viewer.user_id or token.revoked_at is not None:
         raise Refused(InputError("You have no such access token.", ("id",)))
-    await _revoke_token(ctx, token.id)
+    await revoke(ctx, [token.id], SecurityEventKind.TOKEN_REVOKED)
     return token
 
 
@@ -241,10 +246,12 @@ async def access_tokens_of(ctx: Context, users: list[UserRow]) -> list[list[Toke
     return [[row for row in rows if row.user_id == user.id] for user in users]
 
 
-async def tokens_by_id(ctx: Context, ids: list[UUID]) -> dict[UUID, TokenRow]:
-    """The access tokens with these ids."""
+async def tokens_by_id(
+    ctx: Context, ids: list[UUID], kinds: Collection[TokenKind] = (TokenKind.ACCESS,)
+) -> dict[UUID, TokenRow]:
+    """The tokens of these kinds with these ids, those that hold no longer too."""
     rows = await ctx.database.fetch(_by_ids, keys=ids) if ids else []
-    return {row.id: row for row in rows if row.kind is TokenKind.ACCESS}
+    return {row.id: row for row in rows if row.kind in kinds}
 
 
 def scopes_of(token: TokenRow) -> list[TokenScope]:
@@ -261,7 +268,7 @@ async def _begin(ctx: Context, user_id: UUID) -> Session:
     expires_at = ctx.now() + SESSION_LIFETIME
     token = _whole(ctx, user_id, TokenKind.SESSION, "Session", expires_at)
     session = Session(_new_secret(), expires_at)
-    await _keep(ctx, token, session.secret)
+    await _keep(ctx, token, session.secret, ctx.event(SecurityEventKind.SIGNED_IN, token.id, user_id=user_id))
     ctx.viewer = _viewer(token)
     ctx.session = session
     return session
@@ -272,15 +279,19 @@ def _whole(ctx: Context, user_id: UUID, kind: TokenKind, name: str, expires_at: 
     return TokenRow(ctx.new_id(), user_id, kind, name, scopes, None, None, ctx.now(), expires_at, None, None)
 
 
-async def _keep(ctx: Context, token: TokenRow, secret: str) -> None:
+async def _keep(ctx: Context, token: TokenRow, secret: str, *events: SecurityEventRow) -> None:
     async with ctx.database.transaction() as transaction:
         await transaction.run(_insert_token, **token._asdict(), secret_hash=_hashed(secret))
+        if events:
+            await security.write(transaction, *events)
 
 
-async def _revoke_token(ctx: Context, token_id: UUID) -> None:
+async def revoke(ctx: Context, token_ids: list[UUID], kind: SecurityEventKind) -> None:
+    """Makes the viewer's tokens useless, each with an event of this kind. In this process they are so at once."""
     async with ctx.database.transaction() as transaction:
-        await transaction.run(_revoke, token_id=token_id, moment=ctx.now())
-    ctx.app.sign_ins.forget(token_id)
+        if await transaction.run(_revoke, keys=token_ids, moment=ctx.now()):
+            await security.write(transaction, *(ctx.event(kind, token_id) for token_id in token_ids))
+    ctx.app.sign_ins.forget(token_ids)
 
 
 def _viewer(token: TokenRow) -> Viewer:

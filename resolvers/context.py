@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,6 +16,7 @@ from models.database import ContentionError, Database, Gathering, Transaction
 from models.database.connection import Reader
 from models.ids import new_id
 from models.money import Money
+from models.security import SecurityEventKind
 from resolvers.errors import NotPermittedError, Refused, ScopeError, SignInRequiredError
 from resolvers.tries import Tries
 
@@ -48,6 +49,21 @@ class Viewer(NamedTuple):
     spend_limit: Money | None = None
 
 
+class SecurityEventRow(NamedTuple):
+    """Something that has happened with a user's account."""
+
+    user_id: UUID
+    id: UUID
+    kind: SecurityEventKind
+    token_id: UUID | None
+    """The session or the access token with which it was done."""
+    address: str | None
+    """Where the request came from."""
+    subject_id: UUID | None
+    """What it was about: a transfer, a session or an access token."""
+    created_at: datetime
+
+
 class SignIns:
     """Who has signed in with which secret a moment ago, so that not each request asks the database.
 
@@ -59,22 +75,32 @@ class SignIns:
 
     def __init__(self) -> None:
         self._known: dict[bytes, tuple[Viewer, datetime]] = {}
+        self.revision = 0
+        """How often something was forgotten."""
 
     def of(self, secret_hash: bytes, now: datetime) -> Viewer | None:
         """Who it is, if that was found out a moment ago."""
         known = self._known.get(secret_hash)
         return known[0] if known is not None and now < known[1] else None
 
-    def keep(self, secret_hash: bytes, viewer: Viewer, now: datetime, expires_at: datetime | None) -> None:
-        """Keeps it in mind for a moment, and no longer than the secret holds."""
+    def keep(
+        self, secret_hash: bytes, viewer: Viewer, now: datetime, expires_at: datetime | None, *, revision: int
+    ) -> None:
+        """Keeps it in mind for a moment, and no longer than the secret holds.
+
+        Not if something was forgotten since `revision`, when the database was asked: it may be what was found.
+        """
+        if revision != self.revision:
+            return
         if len(self._known) >= self.MOST:
             self._known.clear()
         until = now + self.LIFETIME
         self._known[secret_hash] = viewer, until if expires_at is None else min(until, expires_at)
 
-    def forget(self, token_id: UUID) -> None:
-        """Asks the database again for all that comes with this token."""
-        self._known = {key: known for key, known in self._known.items() if known[0].token_id != token_id}
+    def forget(self, token_ids: Collection[UUID]) -> None:
+        """Asks the database again for all that comes with these tokens."""
+        self.revision += 1
+        self._known = {key: known for key, known in self._known.items() if known[0].token_id not in token_ids}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +136,16 @@ class Store(Reader, Protocol):
 class Context:
     """What lives as long as one request."""
 
-    def __init__(self, app: App, viewer: Viewer | None, base_url: str = "", address: str = "") -> None:
+    def __init__(
+        self, app: App, viewer: Viewer | None, base_url: str = "", address: str | None = None, network: str = ""
+    ) -> None:
         self.app = app
         self.base_url = base_url
         """Where the product is reached, for links: scheme and host."""
         self.address = address
-        """Where the request comes from: an address, or the network of one."""
+        """Where the request comes from, if that is known."""
+        self.network = network
+        """The network of that address: what one home or one machine has."""
         self.policy = app.policy
         self.viewer = viewer
         self._reads = Gathering(app.database)
@@ -124,6 +154,8 @@ class Context:
         """The session that this request has begun."""
         self.signed_out = False
         """Whether this request has ended the session that it came with."""
+        self.refusals: list[SecurityEventRow] = []
+        """What is to be written of this request's refusals once it has been answered."""
 
     @property
     def viewer_id(self) -> UUID | None:
@@ -142,11 +174,26 @@ class Context:
         """A new id of this moment."""
         return new_id()
 
+    def event(
+        self, kind: SecurityEventKind, subject_id: UUID | None = None, *, user_id: UUID | None = None
+    ) -> SecurityEventRow:
+        """Something that happens at this moment with the viewer's account, or with that of `user_id`."""
+        owner_id = self.viewer_id if user_id is None else user_id
+        assert owner_id is not None, "it happens with somebody's account"
+        # With which token something was done is for its own owner to know.
+        token_id = self.viewer.token_id if self.viewer is not None and self.viewer.user_id == owner_id else None
+        return SecurityEventRow(owner_id, self.new_id(), kind, token_id, self.address, subject_id, self.now())
+
+    def note_refusal(self, kind: SecurityEventKind, *, user_id: UUID | None = None) -> None:
+        """Has a refusal written once the request has been answered."""
+        self.refusals.append(self.event(kind, user_id=user_id))
+
     def reader(self) -> Viewer:
         """The viewer, who may see private data. Raises SignInRequiredError or ScopeError."""
         if self.viewer is None:
             raise SignInRequiredError
         if TokenScope.READ not in self.viewer.scopes:
+            self.note_refusal(SecurityEventKind.SCOPE_REFUSED)
             raise ScopeError("This access token may not read private data: it lacks the scope READ.")
         return self.viewer
 
@@ -155,6 +202,7 @@ class Context:
         if self.viewer is None:
             raise SignInRequiredError
         if scope not in self.viewer.scopes:
+            self.note_refusal(SecurityEventKind.SCOPE_REFUSED)
             raise Refused(NotPermittedError(f"This access token may not do that: it lacks the scope {scope}."))
         return self.viewer
 

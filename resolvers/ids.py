@@ -22,6 +22,8 @@ class Kind(StrEnum):
     ENTRY = "entry"
     TOKEN = "token"  # noqa: S105 - the word, not one of them
     CARD = "card"
+    SESSION = "session"
+    EVENT = "event"
 
 
 _KINDS = {str(kind): kind for kind in Kind}

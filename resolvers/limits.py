@@ -50,12 +50,12 @@ _used_today = Query(
 
 def spending(ctx: Context, viewer: Viewer, amount: Money) -> tuple[Draw, ...]:
     """What spending an amount draws on: the account's limit, and the token's own if it has one."""
-    draws = _account_draw(ctx, viewer, SPEND, amount)
-    if viewer.spend_limit is None:
-        return draws
-    # A token with a limit in one currency spends nothing in another.
-    most = viewer.spend_limit.minor_units if viewer.spend_limit.currency is amount.currency else 0
-    return *draws, _draw(viewer.token_id, TOKEN_SPEND, amount, most, ctx.now())
+    return *_account_draw(ctx, viewer, SPEND, amount), *_token_draw(ctx, viewer, amount)
+
+
+def giving_back(ctx: Context, viewer: Viewer, amount: Money) -> tuple[Draw, ...]:
+    """What giving an amount back draws on: the token's own limit if it has one, for the money leaves the wallet."""
+    return _token_draw(ctx, viewer, amount)
 
 
 def topping_up(ctx: Context, viewer: Viewer, amount: Money) -> tuple[Draw, ...]:
@@ -79,6 +79,14 @@ async def limits_of(ctx: Context, users: list[UserRow]) -> list[list[LimitState]
         ]
         for user in users
     ]
+
+
+def _token_draw(ctx: Context, viewer: Viewer, amount: Money) -> tuple[Draw, ...]:
+    if viewer.spend_limit is None:
+        return ()
+    # A token with a limit in one currency spends nothing in another.
+    most = viewer.spend_limit.minor_units if viewer.spend_limit.currency is amount.currency else 0
+    return (_draw(viewer.token_id, TOKEN_SPEND, amount, most, ctx.now()),)
 
 
 def _account_draw(ctx: Context, viewer: Viewer, name: str, amount: Money) -> tuple[Draw, ...]:

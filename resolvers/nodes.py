@@ -1,18 +1,23 @@
 """Nodes: whatever has a public id, found by it, as far as the viewer may see it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from models.accounts import TokenKind
+from models.security import SecurityEventKind
 from models.transfers import TransferKind
 from resolvers import permissions
-from resolvers.accounts import tokens_by_id
-from resolvers.context import Context
+from resolvers.accounts import TokenRow, tokens_by_id
+from resolvers.context import Context, SecurityEventRow
 from resolvers.errors import BadInputError
 from resolvers.funding import sources_by_id
 from resolvers.ids import Kind, NodeId, require_id
 from resolvers.posts import posts_by_id
-from resolvers.transfers import KINDS, transfers_by_id
+from resolvers.security import events_by_id
+from resolvers.sessions import sessions_by_id
+from resolvers.transfers import KINDS, TransferRow, transfers_by_id
 from resolvers.users import users_by_id
 from resolvers.wallets import WalletRow, entries_by_id
 
@@ -67,6 +72,40 @@ async def _own_tokens(ctx: Context, ids: list[UUID]) -> Mapping[UUID, Any]:
     return permissions.own(ctx, await tokens_by_id(ctx, ids))
 
 
+async def _own_sessions(ctx: Context, ids: list[UUID]) -> Mapping[UUID, Any]:
+    return permissions.own(ctx, await sessions_by_id(ctx, ids))
+
+
+async def _own_events(ctx: Context, ids: list[UUID]) -> Mapping[UUID, Any]:
+    reader = permissions.reader_id(ctx)
+    return {} if reader is None else await events_by_id(ctx, reader, ids)
+
+
+Subject = TransferRow | TokenRow
+"""What an event may be about."""
+
+
+async def tokens_of_events(ctx: Context, events: list[SecurityEventRow]) -> list[Subject | None]:
+    """The session or the access token with which each event was done, if there was one."""
+    return await _subjects(ctx, [], [event.token_id for event in events])
+
+
+async def subjects_of_events(ctx: Context, events: list[SecurityEventRow]) -> list[Subject | None]:
+    """What each event was about. A transfer is one of the event's owner, so they may see it."""
+    money = [event.subject_id for event in events if event.kind is SecurityEventKind.MONEY_MOVED]
+    return await _subjects(ctx, money, [event.subject_id for event in events])
+
+
+async def _subjects(ctx: Context, money: Sequence[UUID | None], ids: Sequence[UUID | None]) -> list[Subject | None]:
+    moved = {key for key in money if key is not None}
+    others = {key for key in ids if key is not None} - moved
+    transfers, tokens = await asyncio.gather(  # in one trip
+        transfers_by_id(ctx, list(moved)), tokens_by_id(ctx, list(others), (TokenKind.ACCESS, TokenKind.SESSION))
+    )
+    found: dict[UUID, Subject] = {**transfers, **tokens}
+    return [None if key is None else found.get(key) for key in ids]
+
+
 async def _own_sources(ctx: Context, ids: list[UUID]) -> Mapping[UUID, Any]:
     return permissions.own(ctx, await sources_by_id(ctx, ids))
 
@@ -85,5 +124,7 @@ _FINDERS: dict[Kind, Finder] = {
     Kind.ENTRY: _entries,
     Kind.TOKEN: _by_key(_own_tokens),
     Kind.CARD: _by_key(_own_sources),
+    Kind.SESSION: _by_key(_own_sessions),
+    Kind.EVENT: _by_key(_own_events),
     **dict.fromkeys((KINDS[kind] for kind in TransferKind), _transfers),
 }

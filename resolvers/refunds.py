@@ -11,8 +11,8 @@ from models.database import Command
 from models.money import Money
 from models.transfers import Transfer, TransferKind, TransferStatus, Visibility
 from models.types import Id
-from resolvers import inputs, transfers
-from resolvers.context import Context, TokenScope
+from resolvers import inputs, limits, transfers
+from resolvers.context import Context, TokenScope, Viewer
 from resolvers.errors import InputError, NotFoundError, Refused, UserError
 from resolvers.ids import Kind, key_of
 from resolvers.inputs import Checks, MoneyAsked
@@ -50,7 +50,7 @@ async def refund_transfer(ctx: Context, public_id: str, asked: MoneyAsked | None
         if original is None or refusal is not None:
             return await recalled(ctx, request, refusal or _NO_SUCH_TRANSFER)
         try:
-            return await _post(ctx, request, original, amount)
+            return await _post(ctx, viewer, request, original, amount)
         except StaleError:  # another refund of it was first
             continue
     raise Refused(InputError("This transfer is being refunded by others at this moment: try again.", ("transferId",)))
@@ -81,7 +81,7 @@ def _refusal(original: TransferRow | None, viewer_id: UUID, amount: Money | None
     return None
 
 
-async def _post(ctx: Context, request: Request, original: TransferRow, amount: Money | None) -> Moved:
+async def _post(ctx: Context, viewer: Viewer, request: Request, original: TransferRow, amount: Money | None) -> Moved:
     assert original.sender_id is not None, "tips and payments have two parties"
     assert original.recipient_id is not None, "tips and payments have two parties"
     back = original.amount - original.refunded if amount is None else amount.minor_units
@@ -101,7 +101,7 @@ async def _post(ctx: Context, request: Request, original: TransferRow, amount: M
         request,
         transfer,
         refund.lines(paid, original.refunded, back),
-        draws=(draw,),
+        draws=(draw, *limits.giving_back(ctx, viewer, Money(back, original.currency))),
         writes=tuple(writes),
         reverses_id=original.id,
     )

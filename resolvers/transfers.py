@@ -13,8 +13,9 @@ import ledger
 from ledger import BalanceRow, Draw, Line, Order, Receipt, Resolution, Write
 from models.database import Query, any_of, insert_rows
 from models.money import Currency, Money
+from models.security import SecurityEventKind
 from models.transfers import Rail, RailEnvironment, Transfer, TransferKind, TransferStatus, Visibility
-from resolvers import inputs
+from resolvers import inputs, security
 from resolvers.context import Context
 from resolvers.errors import (
     IdempotencyConflictError,
@@ -163,11 +164,15 @@ async def post(
     writes: tuple[Write, ...] = (),
     reverses_id: UUID | None = None,
 ) -> Moved:
-    """Posts a transfer with its row and `writes` in one transaction. Raises Refused."""
+    """Posts a transfer with its row, its security event and `writes` in one transaction. Raises Refused."""
+    event = ctx.event(SecurityEventKind.MONEY_MOVED, transfer.id, user_id=request.actor_id)
+    writes = (security.as_write(event), *writes)
     order = order_of(request, transfer, lines, kind=transfer.kind, draws=draws, writes=writes, reverses_id=reverses_id)
     try:
         receipt = await ctx.app.ledger.submit(order)
     except ledger.LedgerError as error:
+        if isinstance(error, ledger.LimitExceededError):
+            ctx.note_refusal(SecurityEventKind.LIMIT_REFUSED, user_id=request.actor_id)
         raise _refused(error) from error
     return Moved(transfer, replayed=False, left=receipt.left) if not receipt.replayed else await _moved(ctx, receipt)
 

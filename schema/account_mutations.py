@@ -7,12 +7,13 @@ from typing import Annotated, Any
 import strawberry
 
 from execution.fields import computed
-from resolvers import accounts, users
+from resolvers import accounts, sessions, users
 from resolvers.context import Context, TokenScope
 from schema.accounts import AccessToken, Viewer
 from schema.errors import AccountError
 from schema.money import MoneyInput
 from schema.payloads import AnyQuery, given, query_field
+from schema.sessions import Session
 
 _ERRORS = "What went wrong; empty if nothing did. After an error nothing is written and the other fields are null."
 
@@ -57,6 +58,13 @@ class RevokeAccessTokenInput:
     id: strawberry.ID = strawberry.field(description="The token's id.")
 
 
+@strawberry.input(description="A session to be ended.")
+class RevokeSessionInput:
+    """A session to be ended."""
+
+    id: strawberry.ID = strawberry.field(description="The session's id.")
+
+
 @strawberry.type(description="A session that has begun.")
 class SessionPayload:
     """A session that has begun."""
@@ -83,6 +91,24 @@ class AccessTokenPayload:
 
     secret: str | None = computed(lambda payload: payload.secret, "The bearer token itself: shown this once.")
     access_token: AccessToken | None = strawberry.field(description="The token.")
+    query: AnyQuery = query_field()
+    user_errors: list[AccountError] = strawberry.field(description=_ERRORS)
+
+
+@strawberry.type(description="A session that was ended.")
+class RevokeSessionPayload:
+    """A session that was ended."""
+
+    session: Session | None = strawberry.field(description="The session, with the moment of its end.")
+    query: AnyQuery = query_field()
+    user_errors: list[AccountError] = strawberry.field(description=_ERRORS)
+
+
+@strawberry.type(description="All other sessions, which were ended.")
+class RevokeOtherSessionsPayload:
+    """All other sessions, which were ended."""
+
+    sessions: list[Session] | None = strawberry.field(description="The sessions, with the moment of their end.")
     query: AnyQuery = query_field()
     user_errors: list[AccountError] = strawberry.field(description=_ERRORS)
 
@@ -127,6 +153,20 @@ async def revoke_access_token(
 ) -> Values:
     """Revokes an access token."""
     return {"access_token": await accounts.revoke_access_token(ctx, input.id)}
+
+
+async def revoke_session(
+    ctx: Context,
+    *,
+    input: Annotated[RevokeSessionInput, "The session to be ended."],
+) -> Values:
+    """Ends a session."""
+    return {"session": await sessions.revoke_session(ctx, input.id)}
+
+
+async def revoke_other_sessions(ctx: Context) -> Values:
+    """Ends all other sessions."""
+    return {"sessions": await sessions.revoke_other_sessions(ctx)}
 
 
 async def _viewer(ctx: Context) -> Any:

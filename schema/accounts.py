@@ -5,7 +5,8 @@ from datetime import datetime
 import strawberry
 
 from execution.fields import Rows, computed, edge
-from resolvers import accounts, earnings, funding, limits
+from models.accounts import TokenKind
+from resolvers import accounts, earnings, funding, limits, security, sessions
 from resolvers.context import TokenScope
 from resolvers.ids import Kind
 from resolvers.wallets import WalletRow
@@ -13,6 +14,8 @@ from schema.earnings import Earnings
 from schema.errors import Limit
 from schema.money import Money
 from schema.nodes import Node, global_id
+from schema.security import SecurityEventConnection
+from schema.sessions import SessionConnection
 from schema.users import User
 from schema.wallets import FundingSource, Wallet
 
@@ -28,10 +31,11 @@ class AccessToken(Node):
     expires_at: datetime | None = strawberry.field(description="When it ends; null if it does not.")
     last_used_at: datetime | None = strawberry.field(description="When it was last used, to the minute.")
     spend_limit_per_day: Money | None = strawberry.field(
-        description="How much it may spend in one UTC day; null: only the account's own limits."
+        description="How much it may spend in one UTC day, on tips, payments and refunds together; null: only the"
+        " account's own limits."
     )
 
-    is_type_of = Rows(accounts.TokenRow)
+    is_type_of = Rows(accounts.TokenRow, kind=TokenKind.ACCESS)
 
 
 @strawberry.type(description="The signed-in person, with what is private.")
@@ -45,4 +49,11 @@ class Viewer:
     earnings: Earnings = edge(earnings.earnings_of, "What their tips brought in, less fees and refunds.")
     access_tokens: list[AccessToken] = edge(
         accounts.access_tokens_of, "The tokens that they have made and not revoked, newest first."
+    )
+    sessions: SessionConnection = edge(
+        sessions.sessions_of, "Where they are signed in, the session that began last first."
+    )
+    security_events: SecurityEventConnection = edge(
+        security.security_events_of,
+        "Sign-ins, tokens, money and refusals: what has happened with the account, newest first.",
     )

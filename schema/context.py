@@ -7,6 +7,8 @@ from resolvers.context import App, Context, Viewer
 class OperationContext(Context):
     """What resolvers are given, and what edges load through."""
 
-    def __init__(self, app: App, viewer: Viewer | None, base_url: str = "", address: str = "") -> None:
-        super().__init__(app, viewer, base_url, address)
+    def __init__(
+        self, app: App, viewer: Viewer | None, base_url: str = "", address: str | None = None, network: str = ""
+    ) -> None:
+        super().__init__(app, viewer, base_url, address, network)
         self.loaders = Loaders()

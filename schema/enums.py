@@ -5,6 +5,7 @@ from enum import StrEnum
 import strawberry
 
 from models.money import Currency
+from models.security import SecurityEventKind
 from models.transfers import Rail, RailEnvironment, TransferStatus, Visibility
 from resolvers.context import TokenScope
 from resolvers.errors import UserErrorCode
@@ -84,5 +85,22 @@ _enum(
         UserErrorCode.LIMIT_EXCEEDED: "A limit would be passed.",
         UserErrorCode.IDEMPOTENCY_CONFLICT: "The idempotency key belongs to another request.",
         UserErrorCode.BLOCKED: "One of the two has blocked the other.",
+    },
+)
+_enum(
+    SecurityEventKind,
+    "What has happened with an account. There may be more kinds in future.",
+    {
+        SecurityEventKind.SIGNED_UP: "The account was opened.",
+        SecurityEventKind.SIGNED_IN: "A session began.",
+        SecurityEventKind.SIGN_IN_FAILED: "Somebody gave a wrong password; 20 are listed an hour.",
+        SecurityEventKind.SIGNED_OUT: "A session was ended by signing out.",
+        SecurityEventKind.TOKEN_CREATED: "An access token was made.",
+        SecurityEventKind.TOKEN_REVOKED: "An access token was revoked.",
+        SecurityEventKind.SESSION_REVOKED: "A session was ended from another one.",
+        SecurityEventKind.MONEY_MOVED: "The account tipped, paid, refunded or topped up.",
+        SecurityEventKind.SCOPE_REFUSED: "An access token asked for more than its scopes allow; 20 are listed an hour.",
+        SecurityEventKind.LIMIT_REFUSED: "Money would have passed a limit of the account or the token; 20 are listed"
+        " an hour.",
     },
 )

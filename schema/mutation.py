@@ -19,6 +19,12 @@ class Mutation:
     revoke_access_token: account_mutations.AccessTokenPayload = mutation(
         account_mutations.revoke_access_token, "Makes one of the viewer's tokens useless."
     )
+    revoke_session: account_mutations.RevokeSessionPayload = mutation(
+        account_mutations.revoke_session, "Ends one of the viewer's sessions, wherever it is."
+    )
+    revoke_other_sessions: account_mutations.RevokeOtherSessionsPayload = mutation(
+        account_mutations.revoke_other_sessions, "Ends all of the viewer's sessions but the one that asks."
+    )
     create_post: content_mutations.PostPayload = mutation(
         content_mutations.create_post, "Posts a text, perhaps as a reply or with a quote."
     )

@@ -50,3 +50,17 @@ def _base_url(scheme: str, host: bytes | None, server: tuple[str, int | None] | 
     headers = [] if host is None else [(b"host", host)]
     url = URL(scope={"scheme": scheme, "headers": headers, "server": server, "path": "/", "query_string": b""})
     return f"{url.scheme}://{url.netloc}" if url.netloc else ""
+
+
+def client_address(scope: Scope) -> str | None:
+    """The IP address that a request came from, which a trusted proxy may have said; None if it is none."""
+    client = scope.get("client")
+    return None if client is None else _ip_address(client[0])
+
+
+@lru_cache(maxsize=1024)
+def _ip_address(host: str) -> str | None:
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        return None

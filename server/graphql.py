@@ -8,11 +8,12 @@ from models.database import UnavailableError
 from resolvers.context import App
 from schema import OperationContext
 from server import requests
-from server.addresses import base_url
+from server.addresses import base_url, client_address
 from server.answers import HttpError, MediaType, answer, refusal
 from server.errors import unavailable
 from server.negotiation import negotiated, wants_page
 from server.rate_limits import RateLimits, network
+from server.refusals import writing_refusals
 from server.sign_in import cookie_for, sign_in_of
 
 METHODS = "GET, HEAD, OPTIONS, POST"
@@ -57,7 +58,7 @@ class GraphQL:
             raise unavailable() from None
         if self._rate_limits and sign_in.viewer:
             await self._rate_limits.count_token(sign_in.viewer.token_id)
-        context = OperationContext(self._app, sign_in.viewer, base_url(scope), network(scope))
+        context = OperationContext(self._app, sign_in.viewer, base_url(scope), client_address(scope), network(scope))
         try:
             result = await self._operations.run(request, context)
         except ReadOnlyError as error:
@@ -67,7 +68,10 @@ class GraphQL:
         # Without data nothing was run. A client that knows only application/json is used to 200 then, too.
         refused = not result.executed and media_type is MediaType.GRAPHQL_RESPONSE
         cookie = cookie_for(sign_in, context, scope)
-        return answer(result.body, 400 if refused else 200, media_type, {"set-cookie": cookie} if cookie else None)
+        headers = {"set-cookie": cookie} if cookie else None
+        response = answer(result.body, 400 if refused else 200, media_type, headers)
+        response.background = writing_refusals(context)
+        return response
 
 
 def _is_browser(scope: Scope, accept: str | None) -> bool:

@@ -15,8 +15,10 @@ from resolvers.errors import PublicError
 from resolvers.ids import public_id
 from resolvers.statements import StatementLine, lines
 from resolvers.transfers import KINDS, called
+from server.addresses import client_address
 from server.answers import HttpError, bad_request, refusal
 from server.rate_limits import RateLimits
+from server.refusals import write_refusals
 from server.sign_in import sign_in_of
 
 MEDIA_TYPE = "text/csv; charset=utf-8"
@@ -65,9 +67,11 @@ class Statements:
             raise HttpError(401, "UNAUTHENTICATED", "Sign in first.", {"www-authenticate": "Bearer"})
         if self._rate_limits:
             await self._rate_limits.count_token(viewer.token_id)
+        context = Context(self._app, viewer, address=client_address(request.scope))
         try:
-            return Context(self._app, viewer).reader()
+            return context.reader()
         except PublicError as error:
+            await write_refusals(context)
             raise HttpError(403, error.code, str(error)) from None
 
 

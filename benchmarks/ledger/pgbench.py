@@ -68,6 +68,9 @@ WITH tip AS MATERIALIZED (
     INSERT INTO transfers (id, kind, sender_id, recipient_id, post_id, amount, fee, refunded, currency, status,
         visibility, created_at)
     SELECT id, 'TIP', payer_id, creator_id, post_id, amount, 0, 0, 'USD', 'COMPLETED', 'PUBLIC', moment FROM allowed
+), event AS (
+    INSERT INTO security_events (user_id, id, kind, token_id, address, subject_id, created_at)
+    SELECT payer_id, uuidv7(), 'MONEY_MOVED', payer_id, '{town.ADDRESS}', id, moment FROM allowed
 )
 INSERT INTO post_tips (post_id, currency, tip_count, total) SELECT post_id, 'USD', 1, amount FROM allowed
 ON CONFLICT (post_id, currency) DO UPDATE

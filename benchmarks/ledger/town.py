@@ -24,6 +24,7 @@ from models.ids import new_id
 from models.ledger import Account, AccountCode, Entry, Idempotency, Journal, Outbox, Posting, Side
 from models.limits import LimitUsage
 from models.money import Currency, Money
+from models.security import SecurityEvent, SecurityEventKind
 from models.transfers import PostTips, Transfer, TransferKind, TransferStatus, Visibility
 
 PEOPLE = 10_000
@@ -34,6 +35,7 @@ ZIPF = 1.1
 """How steep fame is: the first of the town gets about every sixth tip."""
 PRIVATE_MEANS = Money(10**12, Currency.USD)
 LIMIT = "SPEND_PER_DAY"
+ADDRESS = "192.0.2.1"
 SEED = 20
 GROUP = 500
 _TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -77,6 +79,18 @@ class TransferRow(NamedTuple):
     created_at: datetime
 
 
+class EventRow(NamedTuple):
+    """The row of a tip among the security events, as the resolvers write it."""
+
+    user_id: UUID
+    id: UUID
+    kind: SecurityEventKind
+    token_id: UUID
+    address: str
+    subject_id: UUID
+    created_at: datetime
+
+
 class _Count(NamedTuple):
     number: int
 
@@ -97,6 +111,7 @@ _COUNTS = {
     "idempotency": _rows(Idempotency),
     "outbox": _rows(Outbox),
     "transfers": _rows(Transfer),
+    "security_events": _rows(SecurityEvent),
     "post_tips updated": _sum(PostTips.tip_count),
     "limit_usage less transfers": Query(
         _Count,
@@ -131,6 +146,7 @@ _open = Command(
     )
 )
 _insert_transfer = insert_rows(Transfer, TransferRow)
+_insert_event = insert_rows(SecurityEvent, EventRow)
 _add_to_total = add_to_rows(PostTips, key=("post_id", "currency"), add=("tip_count", "total"))
 
 
@@ -178,6 +194,7 @@ def order(asked: Asked) -> Order:
         network_code=None,
         created_at=now,
     )
+    event = EventRow(payer, new_id(), SecurityEventKind.MONEY_MOVED, payer, ADDRESS, transfer.id, now)
     return Order(
         id=transfer.id,
         kind=tip.KIND,
@@ -187,7 +204,11 @@ def order(asked: Asked) -> Order:
         created_at=now,
         lines=tip.lines(payer, creator, amount, fee),
         draws=(Draw(payer, LIMIT, Currency.USD, _TODAY, None, PRIVATE_MEANS.minor_units, asked.amount),),
-        writes=(Write(_insert_transfer, transfer), Write(_add_to_total, (post, Currency.USD, 1, asked.amount))),
+        writes=(
+            Write(_insert_transfer, transfer),
+            Write(_insert_event, event),
+            Write(_add_to_total, (post, Currency.USD, 1, asked.amount)),
+        ),
     )
 
 

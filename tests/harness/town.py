@@ -185,6 +185,13 @@ class Town:
             await person.tops_up(dollars)
         return person
 
+    async def newcomer(self, handle: str, password: str = "correct horse battery") -> Person:
+        """A new person who has signed up: with a password, and in a session."""
+        ctx = self.stranger()
+        await accounts.sign_up(ctx, handle, None, password)
+        assert ctx.viewer is not None
+        return Person(self.app, ctx.viewer.user_id, handle, ctx.viewer)
+
     async def people(self, *handles: str, dollars: str | None = None) -> list[Person]:
         """New people."""
         return [await self.person(handle, dollars) for handle in handles]

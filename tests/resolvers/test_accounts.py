@@ -147,6 +147,7 @@ async def test_of_many_who_want_a_handle_at_once_one_gets_it(app: App, backdoor:
         "credentials": 1,
         "funding_sources": 1,
         "tokens": 1,
+        "security_events": 2,
     }
 
 

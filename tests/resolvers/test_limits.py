@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from models.money import Currency, Money
-from resolvers import limits
+from resolvers import limits, refunds
 from resolvers.context import App, Context
 from resolvers.errors import LimitExceededError, LimitState, Refused
+from resolvers.ids import Kind, public_id
 from resolvers.limits import SPEND, TOKEN_SPEND, TOP_UP
-from tests.harness.town import Person, Town, refusal
+from tests.harness.town import Person, Town, money, new_key, refusal
 
 USD, EUR, JPY = Currency.USD, Currency.EUR, Currency.JPY
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -178,6 +179,24 @@ async def test_a_tokens_limit_is_no_limit_on_top_ups(town: Town) -> None:
     ada = await town.person("ada")
     await token(ada, Money(5_00, USD)).tops_up("100")
     assert await ada.has() == "100.00"
+
+
+async def test_what_a_token_gives_back_draws_on_its_limit_and_on_no_other(town: Town) -> None:
+    ada, ben = await town.people("ada", "ben")
+    await ada.tops_up("100")
+    received = public_id(Kind.PAYMENT, (await ada.sends(ben, "50")).transfer.id)
+    app_of_ben = token(ben, Money(5_00, USD))
+
+    async def give_back(person: Person, amount: str) -> None:
+        await refunds.refund_transfer(person.ctx(), received, money(amount), key=new_key())
+
+    await give_back(app_of_ben, "4")
+    assert (await exceeded(give_back(app_of_ben, "1.01"))).name == TOKEN_SPEND
+    assert (await exceeded(app_of_ben.sends(ada, "1.01"))).name == TOKEN_SPEND
+    await give_back(app_of_ben, "1")
+    await give_back(ben, "20")
+    assert await limits_of(ben) == {(SPEND, USD): (2_000_00, 0), (TOP_UP, USD): (5_000_00, 0)}
+    assert await ben.has() == "25.00"
 
 
 async def test_many_at_once_do_not_pass_a_limit_together(town: Town) -> None:

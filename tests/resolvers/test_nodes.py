@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from models.transfers import Visibility
-from resolvers import accounts, funding, nodes, refunds, transfers, wallets
+from resolvers import accounts, funding, nodes, refunds, security, sessions, transfers, wallets
 from resolvers.context import TokenScope
 from resolvers.errors import BadInputError
 from resolvers.ids import Kind, public_id
@@ -16,6 +16,9 @@ from tests.harness.backdoor import Backdoor
 from tests.harness.town import Person, Town, id_of, new_key
 
 TRANSFERS = ("payment_", "refund_", "topup_")
+
+
+pytestmark = pytest.mark.usefixtures("quick_passwords")
 
 
 class House:
@@ -33,7 +36,7 @@ class House:
 
 @pytest.fixture
 async def house(town: Town) -> House:
-    ada, ben = await town.people("ada", "ben")
+    ada, ben = await town.newcomer("ada"), await town.person("ben")
     house = House(town, ada, ben)
     drawn = (await ada.tops_up("10")).transfer
     post = await ben.post()
@@ -43,6 +46,9 @@ async def house(town: Town) -> House:
     [card] = await funding.sources_of_user(ada.ctx(), ada.id)
     [page] = await wallets.entries_of(ada.ctx(), [WalletRow(ada.id)])
     line = page.edges[0].node
+    [session] = (await sessions.sessions_by_id(ada.ctx(), [ada.viewer.token_id])).values()
+    [events] = await security.security_events_of(ada.ctx(), [await ada.row()], first=1)
+    event = events.edges[0].node
     given_back = await refunds.refund_transfer(ben.ctx(), public_id(Kind.PAYMENT, payment.id), None, key=new_key())
     payment = (await transfers.transfers_by_id(ada.ctx(), [payment.id]))[payment.id]
     house.public = {ada.public_id: await ada.row(), id_of(post): post, public_id(Kind.TIP, tip.id): tip}
@@ -54,6 +60,8 @@ async def house(town: Town) -> House:
         f"{public_id(Kind.ENTRY, line.account_id)}_{line.version}": line,
         public_id(Kind.TOKEN, token.id): token,
         public_id(Kind.CARD, card.id): card,
+        public_id(Kind.SESSION, session.id): session,
+        public_id(Kind.EVENT, event.id): event,
     }
     assert {key.partition("_")[0] for key in house.everything} == set(Kind)
     return house

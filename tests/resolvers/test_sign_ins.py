@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -57,3 +57,25 @@ async def test_who_is_kept_in_mind_is_forgotten_before_they_are_too_many(
     for person in people:
         assert await authenticate(app, person.secret) == person.viewer
     assert len(app.sign_ins._known) <= 2
+
+
+async def test_what_is_revoked_while_the_database_is_asked_is_not_kept_in_mind(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed = await sign_up(app)
+    revoked = False
+    fetch = type(app.database).ask
+
+    def revoking_behind(database: Any, asks: Any) -> Any:
+        nonlocal revoked
+        answers = fetch(database, asks)
+        if not revoked:
+            revoked = True
+            app.sign_ins.forget([signed.viewer.token_id])
+        return answers
+
+    monkeypatch.setattr(type(app.database), "ask", revoking_behind)
+    assert await authenticate(app, signed.secret) == signed.viewer, "it held when the database was asked"
+    assert not app.sign_ins._known
+    assert await authenticate(app, signed.secret) == signed.viewer
+    assert app.sign_ins._known

@@ -52,7 +52,7 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 async def answer(app: App, handle: str, password: str = WRONG, address: str = "10.0.0.1") -> Any:
     """The error that signing in is refused with; None if it succeeds."""
     try:
-        await accounts.sign_in(Context(app, None, address=address), handle, password)
+        await accounts.sign_in(Context(app, None, network=address), handle, password)
     except Refused as refused:
         [error] = refused.errors
         return error

@@ -38,6 +38,7 @@ ARGUMENTS = {
     "Mutation.signIn": f'(input: {{ handle: "$handle", password: "{PASSWORD}" }})',
     "Mutation.createAccessToken": '(input: { name: "An app", scopes: [READ] })',
     "Mutation.revokeAccessToken": '(input: { id: "$new_token" })',
+    "Mutation.revokeSession": '(input: { id: "$new_session" })',
     "Mutation.createPost": '(input: { text: "Well", replyToId: "$new_post" })',
     "Mutation.editPost": '(input: { id: "$new_post", text: "Changed" })',
     "Mutation.deletePost": '(input: { id: "$new_post" })',
@@ -108,6 +109,14 @@ WAYS = {
     "Refund": _node("Refund", "refund"),
     "Refund@payload": _payload("refundTransfer", "refund { ... on Refund { % } }"),
     "RefundPayload": _payload("refundTransfer"),
+    "RevokeOtherSessionsPayload": _payload("revokeOtherSessions"),
+    "RevokeSessionPayload": _payload("revokeSession"),
+    "SecurityEvent": _viewer("securityEvents { nodes { % } }"),
+    "SecurityEventConnection": _viewer("securityEvents { % }"),
+    "SecurityEventEdge": _viewer("securityEvents { edges { % } }"),
+    "Session": _viewer("sessions { nodes { % } }"),
+    "SessionConnection": _viewer("sessions { % }"),
+    "SessionEdge": _viewer("sessions { edges { % } }"),
     "SessionPayload": _payload("signIn"),
     "SignOutPayload": _payload("signOut"),
     "Statement": _node("Wallet", "wallet", f"statement{TIME} {{ % }}"),
@@ -166,6 +175,11 @@ class Scene:
             case "new_token":
                 made = await accounts.create_access_token(self.ada.ctx(), "An app", [TokenScope.READ], None, None)
                 return public_id(Kind.TOKEN, made.token.id)
+            case "new_session":
+                ctx = self._town.stranger()
+                await accounts.sign_in(ctx, self.ada.handle, PASSWORD)
+                assert ctx.viewer is not None, "whoever signs in is signed in"
+                return public_id(Kind.SESSION, ctx.viewer.token_id)
             case "new_payment":
                 return _id(await self._people["friend"].sends(self.ada))
             case _:

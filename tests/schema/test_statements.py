@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import pytest
 from graphql import FieldNode, parse
 
-from resolvers import accounts, funding, wallets
+from resolvers import accounts, funding, security, wallets
 from resolvers.context import App, TokenScope
 from resolvers.ids import Kind, public_id
+from resolvers.nodes import MAX_NODES
 from resolvers.posts import PostRow
 from resolvers.wallets import WalletRow
 from schema import core_schema
@@ -56,7 +57,7 @@ STATEMENTS = {
     "replies": 4,
     "followers": 4,
     "entries": 5,
-    "nodes": 9,
+    "nodes": 11,
 }
 
 WHOLE = {
@@ -65,13 +66,16 @@ WHOLE = {
     "followers": 'query ($n: Int) { user(handle: "star") { followers(first: $n) { nodes '
     + everything("User", 1)
     + " } } }",
+    "security events": "query ($n: Int) { viewer { securityEvents(first: $n) { nodes "
+    + everything("SecurityEvent", 1)
+    + " } } }",
     "entries": "query ($n: Int) { viewer { wallet { entries(first: $n) { nodes "
     + everything("LedgerEntry", 2)
     + " } } } }",
     "nodes": "query ($few: [ID!]!) { nodes(ids: $few) " + everything("Node", 1) + " }",
 }
 """All that can be asked of these pages, two levels deep: a new field is in them without being asked."""
-WHOLE_STATEMENTS = {"posts": 6, "latest": 5, "followers": 6, "entries": 6, "nodes": 11}
+WHOLE_STATEMENTS = {"posts": 6, "latest": 5, "followers": 6, "security events": 3, "entries": 6, "nodes": 13}
 
 
 class Scene(NamedTuple):
@@ -83,13 +87,19 @@ class Scene(NamedTuple):
     """By kind, what the viewer can find by its id."""
 
     def variables(self, length: int) -> dict[str, Any]:
-        per_kind = length // SHORT
-        return {"n": length, "root": id_of(self.root), "few": [key for ids in self.ids for key in ids[:per_kind]]}
+        few = [key for ids in self.ids for key in ids[: self.per_kind(length)]]
+        return {"n": length, "root": id_of(self.root), "few": few}
+
+    def per_kind(self, length: int) -> int:
+        """How many ids of each kind are asked for in place of a page of this length."""
+        return min(length // SHORT, MAX_NODES // len(self.ids))
 
 
 @pytest.fixture
 async def scene(town: Town) -> Scene:
-    viewer, star, poet, fan = await town.people("viewer", "star", "poet", "fan", dollars="1000")
+    viewer = await town.newcomer("viewer")
+    await viewer.tops_up("1000")
+    star, poet, fan = await town.people("star", "poet", "fan", dollars="1000")
     crowd = await town.people(*(f"crowd{n}" for n in range(LONG)))
     for person in (viewer, *crowd):
         await person.follows(star)
@@ -118,6 +128,7 @@ async def _ids(viewer: Person, star: Person, posts: list[PostRow]) -> list[list[
     token = await accounts.create_access_token(viewer.ctx(), "An app", [TokenScope.READ], None, None)
     [card] = await funding.sources_of_user(viewer.ctx(), viewer.id)
     [page] = await wallets.entries_of(viewer.ctx(), [WalletRow(viewer.id)], first=len(ten))
+    [events] = await security.security_events_of(viewer.ctx(), [await viewer.row()], first=2)
     lines = [edge.node for edge in page.edges]
     return [
         [star.public_id] * len(ten),
@@ -129,6 +140,8 @@ async def _ids(viewer: Person, star: Person, posts: list[PostRow]) -> list[list[
         [public_id(Kind.WALLET, viewer.id)] * len(ten),
         [public_id(Kind.TOKEN, token.token.id)] * len(ten),
         [public_id(Kind.CARD, card.id)] * len(ten),
+        [public_id(Kind.SESSION, viewer.viewer.token_id)] * len(ten),
+        [public_id(Kind.EVENT, events.edges[1].node.id)] * len(ten),
     ]
 
 
@@ -151,8 +164,8 @@ async def costs(
             with counted() as count:
                 answer = await town.ask(document, viewer, **scene.variables(length))
             found.setdefault(name, []).append(count.statements)
-            per_kind = length // SHORT
-            assert length_of(answer.data) == (per_kind * len(scene.ids) if name == "nodes" else length)
+            asked = scene.per_kind(length) * len(scene.ids) if name == "nodes" else length
+            assert length_of(answer.data) == asked
     return found
 
 
@@ -162,7 +175,10 @@ async def test_a_page_of_fifty_costs_as_many_statements_as_one_of_five(
     found = await costs(app, scene, PAGES, (SHORT, LONG), counted)
     assert found == {name: [number, number] for name, number in STATEMENTS.items()}
     found = await costs(app, scene, WHOLE, (SHORT, MEDIUM), counted)
-    assert found == {name: [number, number] for name, number in WHOLE_STATEMENTS.items()}
+    # What events are about is asked for a turn later than what stands beside them. SQLite's thread takes both at once.
+    later = {"nodes": int(app.database.dialect == "postgresql")}
+    expected = {name: number + later.get(name, 0) for name, number in WHOLE_STATEMENTS.items()}
+    assert found == {name: [number, number] for name, number in expected.items()}
 
 
 def test_the_pages_of_posts_ask_for_every_field_of_a_post_and_of_its_author() -> None:

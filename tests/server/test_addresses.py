@@ -1,6 +1,6 @@
 import pytest
 
-from server.addresses import base_url, http_address, is_loopback, masked
+from server.addresses import base_url, client_address, http_address, is_loopback, masked
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,20 @@ def test_links_lead_where_the_request_was_sent(scheme: str, host: str | None, ba
 
 def test_without_a_host_links_are_relative() -> None:
     assert base_url({"type": "http", "scheme": "http", "path": "/", "headers": [], "server": None}) == ""
+
+
+@pytest.mark.parametrize(
+    ("client", "address"),
+    [
+        (("192.0.2.7", 50_000), "192.0.2.7"),
+        (("2001:DB8::0007", 50_000), "2001:db8::7"),
+        (("somewhere", 50_000), None),
+        (("x" * 10_000, 50_000), None),
+        (("", 0), None),
+        (None, None),
+    ],
+)
+def test_a_request_comes_from_an_ip_address_or_from_nowhere_known(
+    client: tuple[str, int] | None, address: str | None
+) -> None:
+    assert client_address({"type": "http", "client": client}) == address
