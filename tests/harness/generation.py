@@ -37,8 +37,12 @@ def written(
     *,
     mutations: bool = False,
     scalars: Mapping[str, st.SearchStrategy[Any]] | None = None,
+    fields: list[str] | None = None,
 ) -> list[str]:
-    """Different operations without variables, as they come: there are twenty or so in a second."""
+    """Different operations without variables, as they come: there are twenty or so in a second.
+
+    They have some of these fields of the root, or of all.
+    """
     strategy = hypothesis_graphql.mutations if mutations else hypothesis_graphql.queries
     made: dict[str, None] = {}
     random = Random(seed)
@@ -50,7 +54,7 @@ def written(
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
-    @hypothesis.given(strategy(schema, custom_scalars=dict(scalars or {})))
+    @hypothesis.given(strategy(schema, fields=fields, custom_scalars=dict(scalars or {})))
     def gather(query: str) -> None:
         if len(made) < count:
             made[query] = None

@@ -4,7 +4,6 @@ import json
 import re
 from collections import defaultdict, deque
 from collections.abc import Iterator
-from itertools import cycle
 from random import Random
 from typing import Any, NamedTuple
 
@@ -22,6 +21,7 @@ from graphql import (
     ValueNode,
     get_named_type,
     get_nullable_type,
+    is_required_input_field,
 )
 from hypothesis import strategies as st
 from hypothesis_graphql import nodes
@@ -30,8 +30,12 @@ from schema import core_schema
 from tests.harness.generation import written
 from tests.harness.twists import Variables, twisted
 
-AT_ONCE = 20
-TWISTS = 15
+ANY = "any"
+"""Any fields of the root, several in one operation."""
+QUERIES = [ANY, "viewer", *core_schema.query_type.fields]  # type: ignore[union-attr]
+MUTATIONS = [ANY, *core_schema.mutation_type.fields]  # type: ignore[union-attr]
+AT_ONCE = 2
+TWISTS = 5
 """How many operations are made of a generated one, with other values each: to generate takes longer than to run."""
 REMEMBERED = 200
 DEEP = 60
@@ -60,9 +64,24 @@ TEXTS = [
     "../../etc/passwd",
     "a" * 281,
     "a" * 10_000,
-    "\U0001f4b8" * 60_000,
     "\r\n\r\nHTTP/1.1 200 OK",
     LONE,
+]
+LONG = "\U0001f4b8" * 60_000
+CHARACTERS = [
+    "\x00",
+    "\x00",
+    "\x01",
+    "\x1f",
+    "\x7f",
+    "\x85",
+    "\u2028",
+    "\u202e",
+    "\u0301",
+    "\ufffe",
+    "\U000e0001",
+    "@",
+    "\\",
 ]
 NUMBERS = [0, -1, 1, 2, 100, 101, 1_000, 2**31 - 1, -(2**31), 2**31, 2**63, -(2**63) - 1, 10**400]
 DECIMALS = [
@@ -154,6 +173,20 @@ IDS = [
     ),
 ]
 JSON_VALUES: list[Any] = [None, True, 0, -1, 1.5, 1e308, 2**63, 10**300, "", "x", [], {}, [[]], [None], {"id": None}]
+PAGE = "(first: $first, after: $place) { nodes { id } pageInfo { endCursor hasNextPage } }"
+LISTS = [
+    f"{{ feed{PAGE} }}",
+    f"{{ feed{PAGE.replace('(first', '(last').replace('after', 'before')} }}",
+    f"{{ feed{PAGE.replace('(', '(kind: FOLLOWING, ')} }}",
+    f"{{ viewer {{ wallet {{ entries{PAGE} }} }} }}",
+    *(f"{{ feed(first: 5) {{ nodes {{ {name}{PAGE} }} }} }}" for name in ("replies", "tips")),
+    *(f"{{ viewer {{ user {{ {name}{PAGE} }} }} }}" for name in ("posts", "followers", "following")),
+]
+SPANS = [
+    "{ viewer { earnings(from: $from, to: $to) { total { amount } byDay { day } } } }",
+    "{ viewer { wallet { statement(from: $from, to: $to) { entryCount csvUrl } } } }",
+    "{ viewer { wallet { a: balance(asOf: $from) { version } b: balance(asOf: $to) { version } } } }",
+]
 BY_TYPE: dict[str, list[Any]] = {
     "Int": NUMBERS,
     "BigInt": [0, -1, 2**63 - 1, -(2**63), 2**63, "9" * 19, "9" * 21, "\u0661"],
@@ -187,15 +220,43 @@ class Attack(NamedTuple):
 def attacks(seed: int) -> Iterator[Attack]:
     """Operations without end, the same for the same seed."""
     random = Random(seed)
-    for mutations in cycle([False, True]):
-        texts = written(core_schema, AT_ONCE, random.getrandbits(32), mutations=mutations, scalars=SCALARS)
-        for text in random.sample(texts * TWISTS, AT_ONCE * TWISTS):
-            query, variables = twisted(core_schema, text, random, _argument)
-            if random.random() < 0.05:
-                query = _garbled(query, random)
-            if variables and random.random() < 0.1:
-                variables[random.choice(list(variables))] = _json_value(random)
-            yield Attack(query, variables)
+    fields = [*(("query", name) for name in QUERIES), *(("mutation", name) for name in MUTATIONS)]
+    while True:
+        for kind, name in random.sample(fields, len(fields)):
+            texts = written(
+                core_schema,
+                AT_ONCE,
+                random.getrandbits(32),
+                mutations=kind == "mutation",
+                scalars=SCALARS,
+                fields=None if name == ANY else [name],
+            )
+            for text in texts * TWISTS:
+                yield _attack(text, random)
+            yield _page(random)
+            yield _span(random)
+
+
+def _page(random: Random) -> Attack:
+    """One list, which is asked to go on where another one was left."""
+    query = f"query ($first: Int, $place: String) {random.choice(LISTS)}"
+    place = _place("cursor", random) if random.random() < 0.8 else random.choice(CURSORS)
+    return Attack(query, {"first": random.choice([0, 1, 2, 100]), "place": place})
+
+
+def _span(random: Random) -> Attack:
+    """Sums over a time that may have no begin, no end or no length."""
+    query = f"query ($from: DateTime!, $to: DateTime!) {random.choice(SPANS)}"
+    return Attack(query, {"from": random.choice(MOMENTS), "to": random.choice(MOMENTS)})
+
+
+def _attack(text: str, random: Random) -> Attack:
+    query, variables = twisted(core_schema, text, random, _argument)
+    if random.random() < 0.05:
+        query = _garbled(query, random)
+    if variables and random.random() < 0.1:
+        variables[random.choice(list(variables))] = _json_value(random)
+    return Attack(query, variables)
 
 
 class Seen:
@@ -267,6 +328,7 @@ def _spoiled_object(type_: GraphQLInputType, value: ObjectValueNode, random: Ran
             value=_spoiled(field.name.value, named.fields[field.name.value].type, field.value, random),
         )
         for field in value.fields
+        if is_required_input_field(named.fields[field.name.value]) or random.random() < 0.5
     ]
     return ObjectValueNode(fields=tuple(fields))
 
@@ -276,7 +338,7 @@ def _spoiled_list(name: str, type_: GraphQLInputType, value: ListValueNode, rand
     inner: GraphQLInputType = nullable.of_type if isinstance(nullable, GraphQLList) else type_
     values = value.values
     if name == "ids":
-        count = random.choice([0, 1, 2, 8, 8, 8, 100, 101])
+        count = random.choice([0, 1, 2, 2, 8, 8, 8, 100, 101])
         return ListValueNode(values=tuple(_leaf(name, "ID", StringValueNode(value=""), random) for _ in range(count)))
     return ListValueNode(values=tuple(_spoiled(name, inner, one, random) for one in values))
 
@@ -295,11 +357,20 @@ def _leaf(name: str, type_: str, value: ValueNode, random: Random) -> ValueNode:
         return StringValueNode(value=f"key {random.randrange(200)}")
     if name == "password" and random.random() < 0.7:
         return StringValueNode(value="correct horse battery")
+    if type_ == "String" and random.random() < 0.3:
+        return StringValueNode(value=_pieced(value, random))
     choices = BY_TYPE.get(type_)
-    if choices is None or random.random() < 0.6:
+    if choices is None or random.random() < 0.5:
         return value
     chosen = random.choice(choices)
     return IntValueNode(value=str(chosen)) if isinstance(chosen, int) else StringValueNode(value=chosen)
+
+
+def _pieced(value: ValueNode, random: Random) -> str:
+    """Something ordinary with a character in it that is not."""
+    text = value.value if isinstance(value, StringValueNode) else ""
+    cut = random.randrange(len(text) + 1)
+    return text[:cut] + random.choice(CHARACTERS) + text[cut:] + "text"
 
 
 def _deep_list() -> ListValueNode:
@@ -310,7 +381,7 @@ def _deep_list() -> ListValueNode:
 
 
 def _json_value(random: Random) -> Any:
-    value = random.choice([*JSON_VALUES, *TEXTS, *NUMBERS, *DECIMALS, *MOMENTS])
+    value = random.choice([*JSON_VALUES, LONG, *TEXTS, *NUMBERS, *DECIMALS, *MOMENTS])
     if random.random() < 0.2:
         for _ in range(random.choice([1, DEEP - 10, DEEP, 200])):
             value = random.choice([[value], {"input": value}, {"amount": value}])
