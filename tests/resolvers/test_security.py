@@ -13,6 +13,7 @@ from resolvers.context import App, Context, SecurityEventRow, TokenScope, Viewer
 from resolvers.errors import InputError, NotPermittedError, ScopeError
 from resolvers.ids import Kind, public_id
 from resolvers.security import MOST_REFUSALS
+from resolvers.tries import Tries
 from tests.harness.audits import contents, everything_stored
 from tests.harness.backdoor import Backdoor
 from tests.harness.town import Person, Town, id_of, money, new_key, refusal
@@ -92,6 +93,13 @@ async def test_a_failed_sign_in_is_written_once_it_was_answered_for_a_known_acco
     assert len((await contents(backdoor))["security_events"]) == len(before["security_events"]) + 1
 
 
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever guesses need not wait."""
+    monkeypatch.setattr(Tries, "begin", lambda *_: 0.0)
+
+
+@pytest.mark.usefixtures("hasty")
 async def test_failed_sign_ins_fill_the_table_no_further_than_their_number_an_hour(
     town: Town, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,6 +115,7 @@ async def test_failed_sign_ins_fill_the_table_no_further_than_their_number_an_ho
     assert (await kinds_of(ada)).count(HAPPENED.SIGN_IN_FAILED) == MOST_REFUSALS + 1
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_attempts_of_one_moment_pass_the_number_by_no_more_than_their_own(town: Town, app: App) -> None:
     ada = await town.newcomer("ada")
     for _ in range(MOST_REFUSALS - 1):
