@@ -26,6 +26,8 @@ from benchmarks.workloads import Ask, Language, Workload, asks, succeeded
 
 WARM_UP_SECONDS = 1.0
 PATIENCE_SECONDS = 30.0
+FEW = 10
+"""For how many people a client asks that is alone; one person may not send so many requests."""
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -114,8 +116,8 @@ class _Load:
     def __init__(self, wanted: Wanted) -> None:
         self.requests: Iterator[bytes] = map(_request, asks(wanted.workload, wanted.language, wanted.shape))
         if wanted.workload in {Workload.TIMELINE, Workload.TINY}:
-            # As many as there are people, made before the clock runs. A client that is alone is one of them.
-            people = PEOPLE if wanted.clients > 1 else 1
+            # As many as there are people, made before the clock runs.
+            people = PEOPLE if wanted.clients > 1 else FEW
             self.requests = itertools.cycle(list(itertools.islice(self.requests, people)))
         self._wanted = wanted
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
