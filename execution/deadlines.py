@@ -25,17 +25,20 @@ class Deadlines:
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
         assert task is not None, "operations run in tasks"
         now = self._began[task] = loop.time()
+        cancelling = task.cancelling()
         if self._timer is None:
             self._timer = loop.call_at(now + self._seconds, self._look, loop)
         try:
             return await work
         except asyncio.CancelledError:
-            if task in self._cut and task.uncancel() == 0:
+            if task in self._cut and task.cancelling() <= cancelling + 1:
                 raise TimeoutError from None
             raise  # by somebody else
         finally:
             del self._began[task]
-            self._cut.discard(task)
+            if task in self._cut:
+                self._cut.discard(task)
+                task.uncancel()
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         """Cuts what has begun too long ago, and looks again when the next one will have."""

@@ -45,3 +45,20 @@ async def test_what_somebody_else_cancels_is_cancelled() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not deadlines._began
+
+
+async def test_work_that_ends_as_it_is_cut_leaves_no_trace() -> None:
+    async def ends_all_the_same() -> int:
+        try:
+            await asyncio.sleep(600)
+        except asyncio.CancelledError:
+            return 7
+        return 0
+
+    deadlines = Deadlines(0.01)
+    assert await deadlines.keep(ends_all_the_same()) == 7
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+    with pytest.raises(TimeoutError):
+        await deadlines.keep(takes(600))
