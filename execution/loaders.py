@@ -1,5 +1,6 @@
 """DataLoaders for batch functions: one for each function and set of arguments, for as long as an operation runs."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import fields, is_dataclass
 from inspect import isawaitable
@@ -43,6 +44,7 @@ class Loaders:
 
     def __init__(self) -> None:
         self._loaders: dict[Hashable, DataLoader[Any, Any]] = {}
+        self._waiting: dict[asyncio.Future[Any], set[asyncio.Future[Any]]] = {}
 
     def load(self, batch: BatchFunction, context: Any, parent: Any, arguments: dict[str, Any]) -> Awaitable[Any]:
         """The batch function's value for one parent."""
@@ -54,8 +56,40 @@ class Loaders:
                 return await values_of(batch, context, parents, **arguments)
 
             loader = self._loaders[key] = DataLoader(load)
-        return loader.load(parent)
+        return self._share_of(asyncio.ensure_future(loader.load(parent)))
+
+    def _share_of(self, value: "asyncio.Future[Any]") -> "asyncio.Future[Any]":
+        """A future for one of those who wait for a value. It is let go when none of them waits any more.
+
+        Where an error makes null of what is above, graphql-core cancels what is waited for below: others may want it.
+        """
+        share: asyncio.Future[Any] = value.get_loop().create_future()
+        waiting = self._waiting.setdefault(value, set())
+        waiting.add(share)
+
+        def leave(_: "asyncio.Future[Any]") -> None:
+            waiting.discard(share)
+            if not waiting:
+                self._waiting.pop(value, None)
+                value.cancel()  # does nothing to one that is there
+
+        def take(_: "asyncio.Future[Any]") -> None:
+            if not share.done():
+                _copy(value, share)
+
+        share.add_done_callback(leave)
+        value.add_done_callback(take)
+        return share
 
     def forget(self) -> None:
         """Drops all that was read: after a write it may no longer be true."""
         self._loaders.clear()
+
+
+def _copy(value: "asyncio.Future[Any]", share: "asyncio.Future[Any]") -> None:
+    if value.cancelled():
+        share.cancel()
+    elif (error := value.exception()) is not None:
+        share.set_exception(error)
+    else:
+        share.set_result(value.result())

@@ -1,5 +1,6 @@
 """Fields over rows, on a toy schema: what is read how often, and what the schema says of it."""
 
+import asyncio
 from typing import Annotated, Any, NamedTuple
 
 import pytest
@@ -151,6 +152,17 @@ async def test_a_parent_asked_about_twice_is_looked_up_once(shelf: Shelf) -> Non
     [(_, books, _), (_, authors, _)] = [call for call in shelf.calls if call[0] != "all"]
     assert books == tuple(BOOKS)
     assert sorted(authors) == sorted(AUTHORS.values())  # four books, but two authors
+
+
+async def test_one_who_waits_no_longer_takes_the_value_from_nobody(shelf: Shelf) -> None:
+    async def author() -> Any:
+        return await shelf.loaders.load(authors_of, shelf, BOOKS[1], {})
+
+    tasks = [asyncio.create_task(author()) for _ in range(2)]
+    await asyncio.sleep(0)
+    tasks[0].cancel()  # as graphql-core does where an error has made null of what is above
+    assert await tasks[1] == AUTHORS[2]
+    assert tasks[0].cancelled()
 
 
 async def test_values_come_back_to_their_own_rows(shelf: Shelf) -> None:
