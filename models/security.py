@@ -20,6 +20,10 @@ class SecurityEventKind(StrEnum):
     TOKEN_CREATED = "TOKEN_CREATED"  # noqa: S105 - the word, not one of them
     TOKEN_REVOKED = "TOKEN_REVOKED"  # noqa: S105
     SESSION_REVOKED = "SESSION_REVOKED"
+    PASSKEY_REGISTERED = "PASSKEY_REGISTERED"
+    PASSKEY_REVOKED = "PASSKEY_REVOKED"
+    SIGNED_IN_WITH_PASSKEY = "SIGNED_IN_WITH_PASSKEY"
+    PASSKEY_REFUSED = "PASSKEY_REFUSED"
     MONEY_MOVED = "MONEY_MOVED"
     SCOPE_REFUSED = "SCOPE_REFUSED"
     LIMIT_REFUSED = "LIMIT_REFUSED"
@@ -42,5 +46,5 @@ class SecurityEvent(SQLModel, table=True):
     """The session or the access token with which it was done."""
     address: str | None = Field(default=None, sa_type=Text)
     subject_id: UUID | None = Field(default=None, sa_type=Id)
-    """What it was about: a transfer, a session or an access token."""
+    """What it was about: a transfer, a session, an access token or a passkey."""
     created_at: datetime = Field(sa_type=Timestamp)

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     CARD = "card"
     SESSION = "session"
     EVENT = "event"
+    PASSKEY = "passkey"
 
 
 _KINDS = {str(kind): kind for kind in Kind}

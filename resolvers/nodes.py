@@ -1,7 +1,7 @@
 """Nodes: whatever has a public id, found by it, as far as the viewer may see it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from resolvers.context import Context, SecurityEventRow
 from resolvers.errors import BadInputError
 from resolvers.funding import sources_by_id
 from resolvers.ids import Kind, NodeId, require_id
+from resolvers.passkeys import PasskeyRow, passkeys_by_id
 from resolvers.posts import posts_by_id
 from resolvers.security import events_by_id
 from resolvers.sessions import sessions_by_id
@@ -76,33 +77,52 @@ async def _own_sessions(ctx: Context, ids: list[UUID]) -> Mapping[UUID, Any]:
     return permissions.own(ctx, await sessions_by_id(ctx, ids))
 
 
+async def _own_passkeys(ctx: Context, ids: list[UUID]) -> Mapping[UUID, Any]:
+    return permissions.own(ctx, await passkeys_by_id(ctx, ids))
+
+
 async def _own_events(ctx: Context, ids: list[UUID]) -> Mapping[UUID, Any]:
     reader = permissions.reader_id(ctx)
     return {} if reader is None else await events_by_id(ctx, reader, ids)
 
 
-Subject = TransferRow | TokenRow
+OF_PASSKEYS = (
+    SecurityEventKind.PASSKEY_REGISTERED,
+    SecurityEventKind.PASSKEY_REVOKED,
+    SecurityEventKind.PASSKEY_REFUSED,
+)
+"""The events that are about a passkey. Signing in with one is about the session."""
+
+Subject = TransferRow | TokenRow | PasskeyRow
 """What an event may be about."""
 
 
 async def tokens_of_events(ctx: Context, events: list[SecurityEventRow]) -> list[Subject | None]:
     """The session or the access token with which each event was done, if there was one."""
-    return await _subjects(ctx, [], [event.token_id for event in events])
+    return await _subjects(ctx, [event.token_id for event in events])
 
 
 async def subjects_of_events(ctx: Context, events: list[SecurityEventRow]) -> list[Subject | None]:
     """What each event was about. A transfer is one of the event's owner, so they may see it."""
-    money = [event.subject_id for event in events if event.kind is SecurityEventKind.MONEY_MOVED]
-    return await _subjects(ctx, money, [event.subject_id for event in events])
+    money = {event.subject_id for event in events if event.kind is SecurityEventKind.MONEY_MOVED}
+    keys = {event.subject_id for event in events if event.kind in OF_PASSKEYS}
+    return await _subjects(ctx, [event.subject_id for event in events], money, keys)
 
 
-async def _subjects(ctx: Context, money: Sequence[UUID | None], ids: Sequence[UUID | None]) -> list[Subject | None]:
-    moved = {key for key in money if key is not None}
-    others = {key for key in ids if key is not None} - moved
-    transfers, tokens = await asyncio.gather(  # in one trip
-        transfers_by_id(ctx, list(moved)), tokens_by_id(ctx, list(others), (TokenKind.ACCESS, TokenKind.SESSION))
+async def _subjects(
+    ctx: Context,
+    ids: Sequence[UUID | None],
+    money: Set[UUID | None] = frozenset(),
+    keys: Set[UUID | None] = frozenset(),
+) -> list[Subject | None]:
+    """What has these ids: those in `money` are transfers, those in `keys` passkeys, and the others tokens."""
+    moved, used, others = ([key for key in some if key is not None] for some in (money, keys, set(ids) - money - keys))
+    transfers, passkeys, tokens = await asyncio.gather(  # in one trip
+        transfers_by_id(ctx, moved),
+        passkeys_by_id(ctx, used),
+        tokens_by_id(ctx, others, (TokenKind.ACCESS, TokenKind.SESSION)),
     )
-    found: dict[UUID, Subject] = {**transfers, **tokens}
+    found: dict[UUID, Subject] = {**transfers, **passkeys, **tokens}
     return [None if key is None else found.get(key) for key in ids]
 
 
@@ -126,5 +146,6 @@ _FINDERS: dict[Kind, Finder] = {
     Kind.CARD: _by_key(_own_sources),
     Kind.SESSION: _by_key(_own_sessions),
     Kind.EVENT: _by_key(_own_events),
+    Kind.PASSKEY: _by_key(_own_passkeys),
     **dict.fromkeys((KINDS[kind] for kind in TransferKind), _transfers),
 }

@@ -87,10 +87,10 @@ def payer_id(ctx: Context) -> UUID | None:
 
 
 def session(ctx: Context) -> Viewer:
-    """The viewer, who may manage sessions and tokens. A token may not: it would make another that may do more."""
+    """The viewer, who may manage sessions, passkeys and tokens. A token may not: it would make one that may do more."""
     viewer = ctx.actor(TokenScope.WRITE)
     if viewer.kind is TokenKind.ACCESS:
-        message = "Sessions and access tokens are managed from a session, not with an access token."
+        message = "Sessions, passkeys and access tokens are managed from a session, not with an access token."
         raise Refused(NotPermittedError(message))
     return viewer
 

@@ -4,6 +4,7 @@ A command-line option wins over a variable HATFUL_…, and that over the same na
 """
 
 import os
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -23,6 +24,10 @@ SQLITE = "sqlite:///"
 POSTGRESQL = ("postgresql://", "postgres://")
 REDIS = ("redis://", "rediss://", "unix://")
 
+LOCALHOST = "localhost"
+DOMAIN = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[1-9][0-9]{0,4})?|android:apk-key-hash:[\w-]{43}")
+
 ON_OR_OFF = "on or off"
 
 
@@ -40,6 +45,22 @@ def _redis_url(url: str) -> str:
         raise ValueError(url)
     _ = urlsplit(url).port  # raises ValueError when it is no number
     return url
+
+
+def _domain(name: str) -> str:
+    if not DOMAIN.fullmatch(name):
+        raise ValueError(name)
+    return name
+
+
+def _origins(listed: str) -> str:
+    if not all(ORIGIN.fullmatch(origin) for origin in _listed(listed)):
+        raise ValueError(listed)
+    return listed
+
+
+def _listed(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",")]
 
 
 def _setting(default: Any, description: str, must_be: str, **rules: Any) -> Any:
@@ -98,6 +119,14 @@ class Settings(BaseSettings):
         "From where X-Forwarded-For and X-Forwarded-Proto are believed.",
         "IP addresses and networks with commas between them",
     )
+    passkey_domain: Annotated[str, AfterValidator(_domain)] = _setting(
+        LOCALHOST, "The domain that passkeys are bound to, for good.", "a domain in lower case, such as example.org"
+    )
+    passkey_origins: Annotated[str, AfterValidator(_origins)] | None = _setting(
+        None,
+        "The pages at which passkeys are taken. Without any: https at the domain, or http at localhost and the port.",
+        "origins like https://example.org with commas between them",
+    )
     log_format: Literal["console", "json"] = _setting("console", "How log lines are written.", "console or json")
     log_level: Literal["debug", "info", "warning", "error"] = _setting(
         "info", "How much is logged; debug has a line for each request.", "debug, info, warning or error"
@@ -107,6 +136,15 @@ class Settings(BaseSettings):
     def database_url(self) -> str:
         """The database's address, be it set or the default."""
         return self.database or f"{SQLITE}{self.default_file}"
+
+    @property
+    def passkeys_at(self) -> tuple[str, ...]:
+        """The origins at which passkeys are taken, be they set or the default."""
+        if self.passkey_origins is not None:
+            return tuple(_listed(self.passkey_origins))
+        if self.passkey_domain != LOCALHOST:
+            return (f"https://{self.passkey_domain}",)
+        return (f"http://{LOCALHOST}" if self.port == 80 else f"http://{LOCALHOST}:{self.port}",)
 
     @property
     def default_file(self) -> Path:
