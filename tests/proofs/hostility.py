@@ -207,6 +207,7 @@ SCALARS: dict[str, st.SearchStrategy[Any]] = {
     "Decimal": st.sampled_from(["1", "0.01", "5.00", "20"]).map(nodes.String),
     "BigInt": st.integers(-5, 5).map(nodes.Int),
     "DateTime": st.just("2026-11-23T08:30:00Z").map(nodes.String),
+    "JSONObject": st.just(nodes.Object([])),
 }
 
 

@@ -54,6 +54,7 @@ SCALARS: dict[str, st.SearchStrategy[Any]] = {
     "Decimal": st.sampled_from(AMOUNTS).map(nodes.String),
     "BigInt": st.integers(-5, 5).map(nodes.Int),
     "DateTime": st.sampled_from(MOMENTS).map(nodes.String),
+    "JSONObject": st.just(nodes.Object([])),
 }
 ID_NAMES = {"id", "postId", "replyToId", "quoteOfId", "userId", "transferId", "fundingSourceId"}
 

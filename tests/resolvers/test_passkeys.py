@@ -81,6 +81,7 @@ async def names_of(person: Person) -> list[str]:
 WRONG = InputError("This passkey is not known here, or its answer is wrong.", ("credential",))
 TOO_LATE = InputError("This has been answered before, or it took too long. Begin again.", ("credential",))
 NO_PASSKEY = InputError("This is no passkey for this site.", ("credential",))
+NO_CLIENT_DATA: list[Any] = ["", "é", "x", "\ud800", "bnVsbA", "W10", "e30", 1, None, []]
 NO_ANSWER = InputError("This is not the answer of an authenticator.", ("credential",))
 
 
@@ -312,10 +313,7 @@ async def test_what_no_authenticator_says_is_refused(town: Town, app: App, backd
         {**good, "response": None},
         {**good, "rawId": None},
     ]
-    wrong += [
-        {**good, "response": {**good["response"], "clientDataJSON": bad}}
-        for bad in ("", "é", "x", "\ud800", "bnVsbA", "W10", "e30", 1, None, [])
-    ]
+    wrong += [{**good, "response": {**good["response"], "clientDataJSON": bad}} for bad in NO_CLIENT_DATA]
     for answer in wrong:
         assert await refused(replace(app, tries=Tries()), answer) == NO_ANSWER
         assert await refusal(passkeys.register(ada.person.ctx(), answer, "Phone")) == NO_ANSWER
@@ -344,11 +342,11 @@ async def test_a_passkey_that_is_not_for_this_site_is_not_registered(town: Town)
     assert await error(Authenticator(verifies=False)) == NO_PASSKEY
     assert await error(Authenticator(), lambda made: {**made, "id": "AAAA"}) == NO_PASSKEY
     for bad in ("", "AAAA", "_" * 400, bytes_to_base64url(b"\x9f" * 500), bytes_to_base64url(b"\xbb" + b"\xff" * 8)):
-        answer = {"attestationObject": bad}
-        assert (
-            await error(Authenticator(), lambda made, a=answer: {**made, "response": made["response"] | a})
-            == NO_PASSKEY
-        )
+
+        def attested(made: Json, bad: str = bad) -> Json:
+            return {**made, "response": made["response"] | {"attestationObject": bad}}
+
+        assert await error(Authenticator(), attested) == NO_PASSKEY
     assert await names_of(ada) == []
 
 
