@@ -229,6 +229,7 @@ class Twin:
 
 _OWN = re.compile(
     r"[a-z]+_[0-9a-f]{32}(_\d+)?|hat_[\w-]{20,}|\d{4}-\d\d-\d\dT[\d:.]+Z|(?<=ursor\":\")[\w-]+(?=\")|seed_[\w-]+"
+    r"|(?<=\"challenge\":\")[\w-]+|(?<=\"user\":\{\"id\":\")[\w-]{22}(?=\",\"name\")"
 )
 
 
