@@ -32,6 +32,7 @@ LAST_USED_PRECISION = timedelta(minutes=1)
 ALL_SCOPES = tuple(TokenScope)
 
 Work = Callable[[Transaction], Awaitable[None]]
+"""What is done within a transaction."""
 
 _hasher = PasswordHasher()
 # Checked in place of a password that is not there, so that an unknown handle takes as long as a wrong password.
