@@ -23,6 +23,7 @@ from server.errors import MaskErrors, present
 from server.graphql import GraphQL
 from server.health import health
 from server.inboxes import filling_inboxes
+from server.origins import allowing
 from server.process import running, spare_the_collector
 from server.rate_limits import rate_limits
 from server.sealing import sealing
@@ -71,7 +72,12 @@ def create_app(settings: Settings) -> Starlette:
             Route(f"{page.PATH}/config.json", page_config),
             Mount(page.PATH, page.files()),
         ],
-        middleware=[Middleware(telemetry.AccessLog), Middleware(SecurityHeaders), Middleware(MaskErrors)],
+        middleware=[
+            Middleware(telemetry.AccessLog),
+            Middleware(SecurityHeaders),
+            *allowing(settings.allowed_origins),
+            Middleware(MaskErrors),
+        ],
         exception_handlers={HTTPException: _http_error},
         lifespan=lifespan,
     )

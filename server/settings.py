@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from platformdirs import user_data_path
-from pydantic import AfterValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from server.exits import WrongSettingError
 
@@ -22,6 +22,9 @@ DOTENV = ".env"
 SQLITE = "sqlite:///"
 POSTGRESQL = ("postgresql://", "postgres://")
 REDIS = ("redis://", "rediss://", "unix://")
+
+PORTS = {"http": 80, "https": 443}
+"""The ports that browsers leave out of an origin."""
 
 ON_OR_OFF = "on or off"
 
@@ -40,6 +43,24 @@ def _redis_url(url: str) -> str:
         raise ValueError(url)
     _ = urlsplit(url).port  # raises ValueError when it is no number
     return url
+
+
+def _origins(text: str | tuple[str, ...]) -> tuple[str, ...]:
+    if isinstance(text, tuple):
+        return text
+    return tuple(_origin(each.strip()) for each in text.split(","))
+
+
+def _origin(text: str) -> str:
+    """An origin as browsers write it. Neither `*` nor `null` is one: anybody's page would do."""
+    parts = urlsplit(text)
+    host = parts.hostname
+    if not parts.scheme or not host or "*" in text or text.lower() != f"{parts.scheme}://{parts.netloc}".lower():
+        raise ValueError(text)
+    if parts.username is not None or parts.password is not None:
+        raise ValueError(text)
+    port = "" if parts.port in {None, PORTS.get(parts.scheme)} else f":{parts.port}"
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
 
 
 def _setting(default: Any, description: str, must_be: str, **rules: Any) -> Any:
@@ -92,6 +113,11 @@ class Settings(BaseSettings):
     suggestions: bool = _setting(True, "Whether errors say what a client could have meant.", ON_OR_OFF)
     connections: int = _setting(
         8, "How many connections to PostgreSQL each worker opens.", "a number from 1 to 1000", ge=1, le=1000
+    )
+    allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = _setting(
+        (),
+        "The origins of other sites whose pages may ask here, with the session's cookie too. Without any, none may.",
+        "origins like https://app.example.org, with commas between them",
     )
     trusted_proxies: str = _setting(
         "127.0.0.1,::1",
