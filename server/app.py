@@ -26,6 +26,7 @@ from server.inboxes import filling_inboxes
 from server.origins import allowing
 from server.process import running, spare_the_collector
 from server.rate_limits import rate_limits
+from server.retention import erasing
 from server.sealing import sealing
 from server.security import SecurityHeaders
 from server.settings import Settings
@@ -45,6 +46,7 @@ def create_app(settings: Settings) -> Starlette:
             running(settings) as app,
             sealing(app.database),
             filling_inboxes(app),
+            erasing(app.database),
             rate_limits(settings) as limits,
         ):
             operations = Operations(
