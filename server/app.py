@@ -19,13 +19,13 @@ from resolvers.statements import PATH as STATEMENT
 from schema import core_schema
 from server import page, telemetry
 from server.answers import HttpError, answer, refusal
+from server.counting import counting
 from server.errors import MaskErrors, present
 from server.graphql import GraphQL
 from server.health import health
 from server.inboxes import filling_inboxes
 from server.origins import allowing
 from server.process import running, spare_the_collector
-from server.rate_limits import rate_limits
 from server.retention import erasing
 from server.sealing import sealing
 from server.security import SecurityHeaders
@@ -43,11 +43,11 @@ def create_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with (
-            running(settings) as app,
+            counting(settings) as counts,
+            running(settings, counts.tries) as app,
             sealing(app.database),
             filling_inboxes(app),
             erasing(app.database),
-            rate_limits(settings) as limits,
         ):
             operations = Operations(
                 core_schema,
@@ -56,9 +56,9 @@ def create_app(settings: Settings) -> Starlette:
                 persisted=persisted(settings),
                 telling=Telling(settings.introspection, settings.suggestions),
             )
-            endpoint = GraphQL(app, operations, page.page, limits)
+            endpoint = GraphQL(app, operations, page.page, counts.limits)
             spare_the_collector()
-            yield {"endpoint": endpoint, "statements": Statements(app, limits), "database": app.database}
+            yield {"endpoint": endpoint, "statements": Statements(app, counts.limits), "database": app.database}
 
     async def page_config(_: Request) -> Response:
         return answer(page.config(ENDPOINT, demo=settings.demo))

@@ -91,7 +91,7 @@ class Settings(BaseSettings):
     rate_limits: bool = _setting(True, "Whether requests are counted and limited.", ON_OR_OFF)
     rate_limit_storage: Annotated[str, AfterValidator(_redis_url)] | None = _setting(
         None,
-        "The Redis in which all processes count requests together. Without one each counts in its own memory.",
+        "The Redis in which all processes count requests and tries to sign in. Without one each has its own counts.",
         "an address like redis://host:6379/0",
     )
     money_limits: bool = _setting(True, "Whether what an account may move in a day is limited.", ON_OR_OFF)
