@@ -18,7 +18,7 @@ from models.ids import new_id
 from models.money import Money
 from models.security import SecurityEventKind
 from resolvers.errors import NotPermittedError, Refused, ScopeError, SignInRequiredError
-from resolvers.tries import Tries
+from resolvers.tries import Tries, TriesInMemory
 
 ATTEMPTS = 8
 Result = TypeVar("Result")
@@ -129,7 +129,7 @@ class App:
     ledger: Ledger
     policy: Policy = field(default_factory=Policy)
     sign_ins: SignIns = field(default_factory=SignIns)
-    tries: Tries = field(default_factory=Tries)
+    tries: Tries = field(default_factory=TriesInMemory)
     inboxes_wait: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when this process has written what is to be brought to inboxes."""
 

@@ -18,8 +18,8 @@ from ledger.reads import (
 from models.money import Currency, Money
 from models.transfers import Rail, TransferKind, TransferStatus, Visibility
 from rails import Pull, RailAdapter, SandboxRail
-from resolvers import funding, limits
-from resolvers.context import Context, TokenScope
+from resolvers import funding, limits, permissions
+from resolvers.context import Context
 from resolvers.errors import NotFoundError
 from resolvers.ids import Kind, NodeId, key_of
 from resolvers.inputs import Checks, MoneyAsked
@@ -152,7 +152,7 @@ async def transfers_of_entries(ctx: Context, entries: list[EntryRow]) -> list[Tr
 
 async def top_up_wallet(ctx: Context, source_id: str | None, asked: MoneyAsked, *, key: str) -> Moved:
     """Draws money from a funding source, the account's first if none is named, into the wallet."""
-    viewer = ctx.actor(TokenScope.PAY)
+    viewer = permissions.account_holder(ctx)
     checks = Checks()
     amount, _ = check_money(checks, asked, key, None)
     checks.done()

@@ -104,7 +104,7 @@ _enum(
         SecurityEventKind.PASSKEY_REFUSED: "A passkey's answer was wrong, or its count went back, as a copy's would; 20"
         " are listed an hour.",
         SecurityEventKind.MONEY_MOVED: "The account tipped, paid, refunded or topped up.",
-        SecurityEventKind.SCOPE_REFUSED: "An access token asked for more than its scopes allow; 20 are listed an hour.",
+        SecurityEventKind.SCOPE_REFUSED: "An access token asked for what it may not do at all; 20 are listed an hour.",
         SecurityEventKind.LIMIT_REFUSED: "Money would have passed a limit of the account or the token; 20 are listed"
         " an hour.",
     },

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from ledger import Ledger
 from models.database import open_database
 from resolvers.context import App, Policy, Site
+from resolvers.tries import Tries, TriesInMemory
 from server.settings import Settings
 
 COLLECTOR_THRESHOLDS = (50_000, 20, 50)
@@ -14,14 +15,14 @@ COLLECTOR_THRESHOLDS = (50_000, 20, 50)
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[App]:
+async def running(settings: Settings, tries: Tries | None = None) -> AsyncIterator[App]:
     """The application's parts for as long as the block runs. At its end what was submitted to the ledger is posted."""
     database = await open_database(settings.database_url, connections=settings.connections)
     try:
         ledger = Ledger(database)
         await ledger.start()
         try:
-            yield App(database, ledger, _policy(settings))
+            yield App(database, ledger, _policy(settings), tries=tries or TriesInMemory())
         finally:
             await ledger.stop()
     finally:
