@@ -153,7 +153,7 @@ def target(database_url: str, tmp_path: Path, seed: int) -> Iterator[Server]:
         yield server
 
 
-@pytest.mark.parametrize("seconds", [15.0, pytest.param(300.0, id="full", marks=pytest.mark.proof)])
+@pytest.mark.parametrize("seconds", [30.0, pytest.param(300.0, id="full", marks=pytest.mark.proof)])
 def test_no_operation_finds_a_fault_of_the_server(
     target: Server, database_url: str, seconds: float, seed: int, say: Say
 ) -> None:
