@@ -9,6 +9,7 @@ from models.ledger import AccountCode, Side
 SIDES = {
     AccountCode.WALLET: Side.CREDIT,
     AccountCode.RECEIVABLE: Side.DEBIT,
+    AccountCode.SUSPENSE: Side.CREDIT,
     AccountCode.FEE_INCOME: Side.CREDIT,
     AccountCode.RAIL_CLEARING: Side.DEBIT,
     AccountCode.PAYOUT_CLEARING: Side.CREDIT,
@@ -16,7 +17,7 @@ SIDES = {
 }
 """The side on which an account's balance grows."""
 
-FLOORS = {AccountCode.WALLET: 0, AccountCode.RECEIVABLE: 0}
+FLOORS = {AccountCode.WALLET: 0, AccountCode.RECEIVABLE: 0, AccountCode.SUSPENSE: 0}
 """The least that may be available; an account without one may go as low as it likes."""
 
 

@@ -1,6 +1,7 @@
-"""Where a wallet's money comes from: the cards that a person has linked."""
+"""Where a wallet's money comes from and goes to: the cards and bank accounts that a person has linked."""
 
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import Index, Text
@@ -10,18 +11,35 @@ from models.transfers import Rail
 from models.types import Flag, Id, Timestamp, choice, one_of_check, table_args
 
 
+class SourceKind(StrEnum):
+    """What money is drawn from or sent to."""
+
+    CARD = "CARD"
+    BANK_ACCOUNT = "BANK_ACCOUNT"
+
+
 class FundingSource(SQLModel, table=True):
-    """A debit card, as its network's token and what may be shown of it; never its number."""
+    """A debit card or a bank account, as a token and what may be shown of it; never its number."""
 
     __tablename__ = "funding_sources"
-    __table_args__ = table_args(Index("funding_sources_by_user", "user_id", "id"), one_of_check("rail", Rail))
+    __table_args__ = table_args(
+        Index("funding_sources_by_user", "user_id", "id"), one_of_check("rail", Rail), one_of_check("kind", SourceKind)
+    )
 
     id: UUID = Field(primary_key=True, sa_type=Id)
     user_id: UUID = Field(sa_type=Id)
+    kind: SourceKind = Field(default=SourceKind.CARD, sa_type=choice(SourceKind))
     rail: Rail = Field(sa_type=choice(Rail))
     label: str = Field(sa_type=Text)
-    brand: str = Field(sa_type=Text)
+    brand: str | None = Field(default=None, sa_type=Text)
+    """The card's network; a bank account has none."""
     last4: str = Field(sa_type=Text)
-    expires: str = Field(sa_type=Text)
+    expires: str | None = Field(default=None, sa_type=Text)
+    """The last month in which a card is good: MM/YYYY."""
     verified: bool = Field(sa_type=Flag)
+    reference: str | None = Field(default=None, sa_type=Text)
+    """What its rail knows it by: the vault's token, or the network's own name for it."""
+    fingerprint: str | None = Field(default=None, sa_type=Text)
+    """A keyed hash of its number."""
+    removed_at: datetime | None = Field(default=None, sa_type=Timestamp)
     created_at: datetime = Field(sa_type=Timestamp)

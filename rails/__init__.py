@@ -1,6 +1,47 @@
 """Ways that money enters and leaves: one interface, one adapter a network."""
 
-from rails.interface import Approved, Pull, RailAdapter
-from rails.sandbox import SandboxRail
+from rails.interface import (
+    AccountNumber,
+    Answer,
+    Approved,
+    BadSignatureError,
+    Call,
+    Capabilities,
+    CardNumber,
+    Declined,
+    Linked,
+    LinkRefusedError,
+    Notice,
+    NotSent,
+    Pending,
+    RailAdapter,
+    Rejected,
+    Secrets,
+    Settlement,
+    Source,
+    Unknown,
+    UnreachableError,
+)
 
-__all__ = ["Approved", "Pull", "RailAdapter", "SandboxRail"]
+__all__ = [
+    "AccountNumber",
+    "Answer",
+    "Approved",
+    "BadSignatureError",
+    "Call",
+    "Capabilities",
+    "CardNumber",
+    "Declined",
+    "LinkRefusedError",
+    "Linked",
+    "NotSent",
+    "Notice",
+    "Pending",
+    "RailAdapter",
+    "Rejected",
+    "Secrets",
+    "Settlement",
+    "Source",
+    "Unknown",
+    "UnreachableError",
+]
