@@ -80,8 +80,8 @@ class Balance:
 
     @property
     def largest(self) -> int:
-        """The largest of the sums; what the account holds is never more."""
-        return max(self.debits_posted, self.credits_posted, self.debits_pending, self.credits_pending)
+        """The largest that one of the sums can become as things stand, with all that is held: a hold can be settled."""
+        return max(self.debits_posted + self.debits_pending, self.credits_posted + self.credits_pending)
 
     @property
     def shortfall(self) -> int:

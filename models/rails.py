@@ -10,7 +10,7 @@ from sqlmodel import Field, SQLModel
 
 from models.money import Currency
 from models.transfers import Rail, RailEnvironment
-from models.types import BigInt, Id, Timestamp, choice, one_of_check, table_args
+from models.types import BigInt, Flag, Id, Timestamp, choice, one_of_check, table_args
 
 
 class Direction(StrEnum):
@@ -44,10 +44,11 @@ class IntentState(StrEnum):
 
 
 class SettlementKind(StrEnum):
-    """What a line of a network's books says: the money has arrived, or has come back."""
+    """What a line of a network's books says: the money has reached its end, is given back, or has come back."""
 
     SETTLED = "SETTLED"
     RETURNED = "RETURNED"
+    RETURN_SETTLED = "RETURN_SETTLED"
 
 
 class Finding(StrEnum):
@@ -65,8 +66,8 @@ _DUE: Any = {"sqlite_where": text("due_at IS NOT NULL"), "postgresql_where": tex
 class RailIntent(SQLModel, table=True):
     """Money that is to be drawn in or sent out over a rail. Its id is its transfer's.
 
-    It is its own outbox row: `due_at` says when somebody is to see to it, and whoever does has it leased. What is due
-    never and in no last state waits for the operator.
+    It is its own outbox row. `due_at` says when somebody is to see to it; whoever does puts that off for as long as the
+    network may take, and has it to itself until then. What is never due, and in no last state, waits for the operator.
     """
 
     __tablename__ = "rail_intents"
@@ -100,31 +101,28 @@ class RailIntent(SQLModel, table=True):
     hold_id: UUID | None = Field(default=None, sa_type=Id)
     """The posting that holds its money, as long as one does."""
     moved: int = Field(default=0, sa_type=BigInt)
-    """What the network has moved, if that is not the amount."""
+    """What the network has moved."""
+    suspended: int = Field(default=0, sa_type=BigInt)
+    """How much of that is in suspense."""
     trace: int = Field(sa_type=BigInt)
-    """Our number for it, which the network sees: written before the first byte is sent."""
+    """Our number for it, which the network sees: one more than the last, written before the first byte is sent."""
     network_ref: str | None = Field(default=None, sa_type=Text)
     """The network's own name for it."""
     network_code: str | None = Field(default=None, sa_type=Text)
     facts: str = Field(default="{}", sa_type=Text)
     """What else the network said that a later call to it needs: a JSON object of texts."""
+    turn: int = Field(default=0, sa_type=BigInt)
+    """Another one each time that somebody takes it up: a late answer knows by it that it is late."""
     asked: int = Field(default=0, sa_type=BigInt)
     """How often the network has been asked since there was news."""
-    reversal_sent_at: datetime | None = Field(default=None, sa_type=Timestamp)
     due_at: datetime | None = Field(default=None, sa_type=Timestamp)
-    leased_until: datetime | None = Field(default=None, sa_type=Timestamp)
     created_at: datetime = Field(sa_type=Timestamp)
     submitted_at: datetime | None = Field(default=None, sa_type=Timestamp)
-
-
-class RailTrace(SQLModel, table=True):
-    """The last number given out: one row."""
-
-    __tablename__ = "rail_traces"
-    __table_args__ = table_args()
-
-    id: int = Field(primary_key=True, sa_type=BigInt)
-    last: int = Field(sa_type=BigInt)
+    reversed_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    """When the network was first asked to take it back."""
+    settled_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    returned: bool = Field(default=False, sa_type=Flag)
+    """Whether it has come back."""
 
 
 class SettlementRow(SQLModel, table=True):

@@ -1,5 +1,6 @@
 """Ways that money enters and leaves: one interface, one adapter a network."""
 
+from rails.choice import Rails
 from rails.interface import (
     AccountNumber,
     Answer,
@@ -38,6 +39,7 @@ __all__ = [
     "Notice",
     "Pending",
     "RailAdapter",
+    "Rails",
     "Rejected",
     "Secrets",
     "Settlement",

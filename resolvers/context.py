@@ -17,6 +17,7 @@ from models.database.connection import Reader
 from models.ids import new_id
 from models.money import Money
 from models.security import SecurityEventKind
+from rails import Rails
 from resolvers.errors import NotPermittedError, Refused, ScopeError, SignInRequiredError
 from resolvers.tries import Tries
 
@@ -123,6 +124,9 @@ class App:
     tries: Tries = field(default_factory=Tries)
     inboxes_wait: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when this process has written what is to be brought to inboxes."""
+    rails: Rails = field(default_factory=Rails)
+    under_way: set[asyncio.Task[None]] = field(default_factory=set)
+    """What asks networks at this moment, and may take longer than the request that began it."""
 
 
 class Store(Reader, Protocol):

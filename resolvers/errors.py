@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import ClassVar, NamedTuple
 
 from models.money import Money
+from models.transfers import Rail
 
 
 class UserErrorCode(StrEnum):
@@ -21,6 +22,7 @@ class UserErrorCode(StrEnum):
     INSUFFICIENT_FUNDS = "INSUFFICIENT_FUNDS"
     LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
     IDEMPOTENCY_CONFLICT = "IDEMPOTENCY_CONFLICT"
+    RAIL_DECLINED = "RAIL_DECLINED"
     BLOCKED = "BLOCKED"
 
 
@@ -97,6 +99,16 @@ class IdempotencyConflictError(UserError):
 
     code = UserErrorCode.IDEMPOTENCY_CONFLICT
     first_used_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RailDeclinedError(UserError):
+    """A network outside has refused to move the money. `retryable`: another try may go through."""
+
+    code = UserErrorCode.RAIL_DECLINED
+    rail: Rail
+    network_code: str | None
+    retryable: bool
 
 
 class Refused(Exception):  # noqa: N818 - it carries errors, it is none of its own

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     PAYMENT = "payment"
     REFUND = "refund"
     TOP_UP = "topup"
+    WITHDRAWAL = "withdrawal"
     WALLET = "wallet"
     ENTRY = "entry"
     TOKEN = "token"  # noqa: S105 - the word, not one of them

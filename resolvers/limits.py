@@ -17,6 +17,7 @@ from resolvers.users import UserRow
 
 SPEND = "SPEND_PER_DAY"
 TOP_UP = "TOP_UP_PER_DAY"
+WITHDRAWAL = "WITHDRAWAL_PER_DAY"
 TOKEN_SPEND = "TOKEN_SPEND_PER_DAY"  # noqa: S105 - a limit's name
 
 # In whole units of the currency. Plain numbers of about the same worth, chosen here, not converted.
@@ -30,6 +31,7 @@ _PER_DAY = {
         Currency.CNY: 36_000,
     },
 }
+_PER_DAY[WITHDRAWAL] = _PER_DAY[TOP_UP]
 _DAY = timedelta(days=1)
 
 
@@ -61,6 +63,11 @@ def giving_back(ctx: Context, viewer: Viewer, amount: Money) -> tuple[Draw, ...]
 def topping_up(ctx: Context, viewer: Viewer, amount: Money) -> tuple[Draw, ...]:
     """What topping up by an amount draws on."""
     return _account_draw(ctx, viewer, TOP_UP, amount)
+
+
+def withdrawing(ctx: Context, viewer: Viewer, amount: Money) -> tuple[Draw, ...]:
+    """What withdrawing an amount draws on."""
+    return *_account_draw(ctx, viewer, WITHDRAWAL, amount), *_token_draw(ctx, viewer, amount)
 
 
 async def limits_of(ctx: Context, users: list[UserRow]) -> list[list[LimitState]]:

@@ -69,6 +69,7 @@ KINDS = {
     TransferKind.PAYMENT: Kind.PAYMENT,
     TransferKind.REFUND: Kind.REFUND,
     TransferKind.TOP_UP: Kind.TOP_UP,
+    TransferKind.WITHDRAWAL: Kind.WITHDRAWAL,
 }
 COLUMNS = tuple(getattr(Transfer, name) for name in TransferRow._fields)
 
@@ -118,13 +119,18 @@ async def recalled(ctx: Context, request: Request, refusal: UserError) -> Moved:
 
     What was posted stays answered, even if by now it would not be allowed.
     """
-    try:
-        receipt = await ctx.app.ledger.recall(request.actor_id, request.key, request.hash)
-    except ledger.LedgerError as error:
-        raise _refused(error) from error
+    receipt = await recall(ctx, request)
     if receipt is None:
         raise Refused(refusal)
     return await _moved(ctx, receipt)
+
+
+async def recall(ctx: Context, request: Request) -> Receipt | None:
+    """What became of a request that was posted; None for a first try. Raises Refused if it was refused."""
+    try:
+        return await ctx.app.ledger.recall(request.actor_id, request.key, request.hash)
+    except ledger.LedgerError as error:
+        raise _refused(error) from error
 
 
 def order_of(
@@ -149,7 +155,7 @@ def order_of(
         lines=lines,
         resolutions=resolutions,
         draws=draws,
-        writes=(Write(_insert, transfer), *writes),
+        writes=(as_write(transfer), *writes),
         reverses_id=reverses_id,
     )
 
@@ -168,13 +174,23 @@ async def post(
     event = ctx.event(SecurityEventKind.MONEY_MOVED, transfer.id, user_id=request.actor_id)
     writes = (security.as_write(event), *writes)
     order = order_of(request, transfer, lines, kind=transfer.kind, draws=draws, writes=writes, reverses_id=reverses_id)
+    receipt = await submit(ctx, order)
+    return Moved(transfer, replayed=False, left=receipt.left) if not receipt.replayed else await _moved(ctx, receipt)
+
+
+def as_write(transfer: TransferRow) -> Write:
+    """What writes a transfer's row."""
+    return Write(_insert, transfer)
+
+
+async def submit(ctx: Context, order: Order) -> Receipt:
+    """Has an order posted. Raises Refused, and notes that a limit was in the way."""
     try:
-        receipt = await ctx.app.ledger.submit(order)
+        return await ctx.app.ledger.submit(order)
     except ledger.LedgerError as error:
         if isinstance(error, ledger.LimitExceededError):
-            ctx.note_refusal(SecurityEventKind.LIMIT_REFUSED, user_id=request.actor_id)
+            ctx.note_refusal(SecurityEventKind.LIMIT_REFUSED, user_id=order.actor_id)
         raise _refused(error) from error
-    return Moved(transfer, replayed=False, left=receipt.left) if not receipt.replayed else await _moved(ctx, receipt)
 
 
 async def _moved(ctx: Context, receipt: Receipt) -> Moved:
@@ -204,10 +220,8 @@ def _refused(error: ledger.LedgerError) -> Exception:
 
 
 def called(transfer: TransferRow) -> str:
-    """What a statement calls a transfer. What has no recipient has left over a rail."""
-    if transfer.recipient_id is not None:
-        return transfer.kind
-    return "WITHDRAWAL" if transfer.kind is TransferKind.TOP_UP else "CHARGEBACK"
+    """What a statement calls a transfer. A refund without a recipient went back over a rail."""
+    return "CHARGEBACK" if transfer.kind is TransferKind.REFUND and transfer.recipient_id is None else transfer.kind
 
 
 def amount_of(transfer: TransferRow) -> Money:

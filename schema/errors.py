@@ -6,6 +6,7 @@ from typing import Annotated
 import strawberry
 
 from execution.fields import Rows
+from models.transfers import Rail
 from resolvers import errors
 from resolvers.errors import UserErrorCode
 from schema.money import Money
@@ -83,6 +84,17 @@ class IdempotencyConflictError(UserError):
     is_type_of = Rows(errors.IdempotencyConflictError)
 
 
+@strawberry.type(description="A network outside has refused to move the money.")
+class RailDeclinedError(UserError):
+    """A network outside has refused to move the money."""
+
+    rail: Rail = strawberry.field(description="The network.")
+    network_code: str | None = strawberry.field(description="What it answered, in its own code.")
+    retryable: bool = strawberry.field(description="Whether another try, with a new key, may go through.")
+
+    is_type_of = Rows(errors.RailDeclinedError)
+
+
 ContentError = Annotated[
     InputError | NotFoundError | NotPermittedError,
     strawberry.union("ContentError", description="What can go wrong with posts and people."),
@@ -97,6 +109,7 @@ MoneyError = Annotated[
     | NotPermittedError
     | InsufficientFundsError
     | LimitExceededError
-    | IdempotencyConflictError,
+    | IdempotencyConflictError
+    | RailDeclinedError,
     strawberry.union("MoneyError", description="What can go wrong with money."),
 ]

@@ -58,3 +58,9 @@ class Mutation:
     top_up_wallet: money_mutations.RailTransferPayload = mutation(
         money_mutations.top_up_wallet, "Draws money from a funding source into the viewer's wallet."
     )
+    withdraw: money_mutations.RailTransferPayload = mutation(
+        money_mutations.withdraw, "Sends money from the viewer's wallet to a card or a bank account."
+    )
+    cancel_withdrawal: money_mutations.RailTransferPayload = mutation(
+        money_mutations.cancel_withdrawal, "Takes back a STANDARD withdrawal that has not left yet."
+    )

@@ -17,6 +17,7 @@ depends_on = None
 
 CURRENCIES = "currency IN ('USD', 'EUR', 'GBP', 'JPY', 'CNY')"
 RAILS = "rail IN ('SANDBOX', 'VISA_DIRECT', 'STRIPE', 'ACH', 'ISO20022')"
+SOURCES = {"kind_is_known": "kind IN ('CARD', 'BANK_ACCOUNT')", "rail_is_known": RAILS}
 WIDER = {
     ("accounts", "code_is_known"): (
         "code IN ('WALLET', 'RECEIVABLE', 'FEE_INCOME', 'RAIL_CLEARING', 'PAYOUT_CLEARING', 'BANK_CASH')",
@@ -34,7 +35,6 @@ WIDER = {
         "status IN ('COMPLETED', 'REVERSED')",
         "status IN ('PENDING_RAIL', 'HELD', 'COMPLETED', 'RETURNED', 'DECLINED', 'REVERSED')",
     ),
-    ("funding_sources", "rail_is_known"): ("rail IN ('SANDBOX')", RAILS),
 }
 
 
@@ -49,12 +49,8 @@ def _widen() -> None:
         for (table, name), (_, rule) in WIDER.items():
             op.drop_constraint(name, table, type_="check")
             op.create_check_constraint(name, table, rule)
-        for column in ("brand", "expires"):
-            op.alter_column("funding_sources", column, nullable=True)
     else:
-        changes = [(table, old, new) for (table, _), (old, new) in WIDER.items()]
-        changes += [("funding_sources", f"{column} TEXT NOT NULL", f"{column} TEXT") for column in ("brand", "expires")]
-        _rewrite(changes)
+        _rewrite([(table, old, new) for (table, _), (old, new) in WIDER.items()])
 
 
 def _rewrite(changes: list[tuple[str, str, str]]) -> None:
@@ -76,11 +72,55 @@ def _rewrite(changes: list[tuple[str, str, str]]) -> None:
 
 
 def _link_more() -> None:
-    is_kind = sa.CheckConstraint("kind IN ('CARD', 'BANK_ACCOUNT')", name="kind_is_known")
-    op.add_column("funding_sources", sa.Column("kind", sa.Text(), is_kind, nullable=False, server_default="CARD"))
-    for name in ("reference", "fingerprint"):
-        op.add_column("funding_sources", sa.Column(name, sa.Text(), nullable=True))
+    """Bank accounts beside cards, and what rails know them by. The sandbox calls the card of a new account 'fine'."""
+    if op.get_context().dialect.name == "postgresql":
+        _alter_sources()
+    else:
+        _rebuild_sources()
+
+
+def _alter_sources() -> None:
+    for name, of_old_rows in {"kind": "CARD", "reference": "fine"}.items():
+        op.add_column("funding_sources", sa.Column(name, sa.Text(), nullable=False, server_default=of_old_rows))
+        op.alter_column("funding_sources", name, server_default=None)
+    op.add_column("funding_sources", sa.Column("fingerprint", sa.Text(), nullable=True))
     op.add_column("funding_sources", sa.Column("removed_at", types.Timestamp(), nullable=True))
+    for name in ("brand", "expires"):
+        op.alter_column("funding_sources", name, nullable=True)
+    op.drop_constraint("rail_is_known", "funding_sources", type_="check")
+    for name, rule in SOURCES.items():
+        op.create_check_constraint(name, "funding_sources", rule)
+
+
+def _rebuild_sources() -> None:
+    """Nothing depends on the table, so it is made anew."""
+    op.drop_index("funding_sources_by_user", "funding_sources")
+    op.rename_table("funding_sources", "earlier_sources")
+    op.create_table(
+        "funding_sources",
+        sa.Column("id", types.Id(), nullable=False),
+        sa.Column("user_id", types.Id(), nullable=False),
+        sa.Column("rail", sa.Text(), nullable=False),
+        sa.Column("label", sa.Text(), nullable=False),
+        sa.Column("brand", sa.Text(), nullable=True),
+        sa.Column("last4", sa.Text(), nullable=False),
+        sa.Column("expires", sa.Text(), nullable=True),
+        sa.Column("verified", types.Flag(), nullable=False),
+        sa.Column("created_at", types.Timestamp(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=True),
+        sa.Column("removed_at", types.Timestamp(), nullable=True),
+        *(sa.CheckConstraint(rule, name=name) for name, rule in SOURCES.items()),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_strict=True,
+    )
+    op.create_index("funding_sources_by_user", "funding_sources", ["user_id", "id"], unique=False)
+    same = "id, user_id, rail, label, brand, last4, expires, verified, created_at"
+    op.execute(
+        f"INSERT INTO funding_sources ({same}, kind, reference) SELECT {same}, 'CARD', 'fine' FROM earlier_sources"
+    )
+    op.drop_table("earlier_sources")
 
 
 def _create_tables() -> None:
@@ -99,16 +139,19 @@ def _create_tables() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("hold_id", types.Id(), nullable=True),
         sa.Column("moved", types.BigInt, nullable=False),
+        sa.Column("suspended", types.BigInt, nullable=False),
         sa.Column("trace", types.BigInt, nullable=False),
         sa.Column("network_ref", sa.Text(), nullable=True),
         sa.Column("network_code", sa.Text(), nullable=True),
         sa.Column("facts", sa.Text(), nullable=False),
+        sa.Column("turn", types.BigInt, nullable=False),
         sa.Column("asked", types.BigInt, nullable=False),
-        sa.Column("reversal_sent_at", types.Timestamp(), nullable=True),
         sa.Column("due_at", types.Timestamp(), nullable=True),
-        sa.Column("leased_until", types.Timestamp(), nullable=True),
         sa.Column("created_at", types.Timestamp(), nullable=False),
         sa.Column("submitted_at", types.Timestamp(), nullable=True),
+        sa.Column("reversed_at", types.Timestamp(), nullable=True),
+        sa.Column("settled_at", types.Timestamp(), nullable=True),
+        sa.Column("returned", types.Flag(), nullable=False),
         sa.CheckConstraint(CURRENCIES, name="currency_is_known"),
         sa.CheckConstraint("direction IN ('PULL', 'PUSH')", name="direction_is_known"),
         sa.CheckConstraint("environment IN ('SANDBOX', 'LIVE')", name="environment_is_known"),
@@ -146,20 +189,12 @@ def _create_tables() -> None:
         sa.CheckConstraint(
             "finding IN ('MATCHED', 'UNMATCHED', 'WRONG_AMOUNT', 'UNEXPECTED')", name="finding_is_known"
         ),
-        sa.CheckConstraint("kind IN ('SETTLED', 'RETURNED')", name="kind_is_known"),
+        sa.CheckConstraint("kind IN ('SETTLED', 'RETURNED', 'RETURN_SETTLED')", name="kind_is_known"),
         sa.CheckConstraint(RAILS, name="rail_is_known"),
         sa.PrimaryKeyConstraint("rail", "line"),
         sqlite_strict=True,
     )
     op.create_index("rail_settlements_by_time", "rail_settlements", ["rail", "booked_at"], unique=False)
-    op.create_table(
-        "rail_traces",
-        sa.Column("id", types.BigInt, nullable=False),
-        sa.Column("last", types.BigInt, nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-        sqlite_strict=True,
-    )
-    op.execute("INSERT INTO rail_traces (id, last) VALUES (1, 0)")
     op.create_table(
         "micro_deposits",
         sa.Column("source_id", types.Id(), nullable=False),

@@ -12,8 +12,9 @@ from execution.operations import Operations, Request
 from models.accounts import TokenKind
 from models.ids import new_id
 from models.money import Currency
+from models.rails import PayoutSpeed
 from models.transfers import Visibility
-from resolvers import accounts, payments, posts, tips, users, wallets
+from resolvers import accounts, funding, payments, posts, tips, top_ups, users, wallets, withdrawals
 from resolvers.context import App, TokenScope, Viewer
 from resolvers.errors import Refused, UserError
 from resolvers.ids import Kind, public_id
@@ -112,7 +113,15 @@ class Person:
 
     async def tops_up(self, amount: str, currency: Currency = Currency.USD, *, key: str | None = None) -> Moved:
         """Draws money from the sandbox card."""
-        return await wallets.top_up_wallet(self.ctx(), None, money(amount, currency), key=_or_new(key))
+        return await top_ups.top_up_wallet(self.ctx(), None, money(amount, currency), key=_or_new(key))
+
+    async def withdraws(
+        self, amount: str, *, speed: PayoutSpeed = PayoutSpeed.INSTANT, key: str | None = None
+    ) -> Moved:
+        """Sends money to the sandbox card."""
+        [card, *_] = await funding.sources_of_user(self.ctx(), self.id)
+        source = public_id(Kind.CARD, card.id)
+        return await withdrawals.withdraw(self.ctx(), source, money(amount), speed=speed, key=_or_new(key))
 
     async def tips(
         self,

@@ -13,7 +13,7 @@ from resolvers import limits, refunds
 from resolvers.context import App, Context
 from resolvers.errors import LimitExceededError, LimitState, Refused
 from resolvers.ids import Kind, public_id
-from resolvers.limits import SPEND, TOKEN_SPEND, TOP_UP
+from resolvers.limits import SPEND, TOKEN_SPEND, TOP_UP, WITHDRAWAL
 from tests.harness.town import Person, Town, money, new_key, refusal
 
 USD, EUR, JPY = Currency.USD, Currency.EUR, Currency.JPY
@@ -58,7 +58,11 @@ async def limits_of(person: Person) -> dict[tuple[str, Currency], tuple[int, int
 
 async def test_a_new_account_has_used_nothing_of_its_limits(town: Town) -> None:
     ada = await town.person("ada")
-    assert await limits_of(ada) == {(SPEND, USD): (2_000_00, 0), (TOP_UP, USD): (5_000_00, 0)}
+    assert await limits_of(ada) == {
+        (SPEND, USD): (2_000_00, 0),
+        (TOP_UP, USD): (5_000_00, 0),
+        (WITHDRAWAL, USD): (5_000_00, 0),
+    }
 
 
 async def test_tips_and_payments_draw_on_one_limit_and_top_ups_on_another(town: Town) -> None:
@@ -66,8 +70,24 @@ async def test_tips_and_payments_draw_on_one_limit_and_top_ups_on_another(town: 
     await ada.tops_up("100")
     await ada.tips(await ben.post(), "10")
     await ada.sends(ben, "20")
-    assert await limits_of(ada) == {(SPEND, USD): (2_000_00, 30_00), (TOP_UP, USD): (5_000_00, 100_00)}
-    assert await limits_of(ben) == {(SPEND, USD): (2_000_00, 0), (TOP_UP, USD): (5_000_00, 0)}
+    assert await limits_of(ada) == {
+        (SPEND, USD): (2_000_00, 30_00),
+        (TOP_UP, USD): (5_000_00, 100_00),
+        (WITHDRAWAL, USD): (5_000_00, 0),
+    }
+    assert await limits_of(ben) == {
+        (SPEND, USD): (2_000_00, 0),
+        (TOP_UP, USD): (5_000_00, 0),
+        (WITHDRAWAL, USD): (5_000_00, 0),
+    }
+
+
+async def test_withdrawals_draw_on_a_limit_of_their_own(town: Town) -> None:
+    ada, ben = await town.person("ada", "5000"), await town.person("ben", "10")
+    await ben.sends(ada, "10")
+    await ada.withdraws("4999.99")
+    assert (await exceeded(ada.withdraws("0.02"))).name == WITHDRAWAL
+    await ada.withdraws("0.01")
 
 
 async def test_each_currency_has_a_limit_of_its_own(town: Town) -> None:
@@ -106,7 +126,11 @@ async def test_what_is_refused_draws_on_no_limit(town: Town) -> None:
     await ada.tops_up("10")
     await refusal(ada.sends(ben, "11"))
     await exceeded(ada.tops_up("6000"))
-    assert await limits_of(ada) == {(SPEND, USD): (2_000_00, 0), (TOP_UP, USD): (5_000_00, 10_00)}
+    assert await limits_of(ada) == {
+        (SPEND, USD): (2_000_00, 0),
+        (TOP_UP, USD): (5_000_00, 10_00),
+        (WITHDRAWAL, USD): (5_000_00, 0),
+    }
 
 
 async def test_a_retry_draws_once(town: Town) -> None:
@@ -114,7 +138,11 @@ async def test_a_retry_draws_once(town: Town) -> None:
     for _ in range(3):
         await ada.tops_up("10", key="top-up")
         await ada.sends(ben, "1", key="send")
-    assert await limits_of(ada) == {(SPEND, USD): (2_000_00, 1_00), (TOP_UP, USD): (5_000_00, 10_00)}
+    assert await limits_of(ada) == {
+        (SPEND, USD): (2_000_00, 1_00),
+        (TOP_UP, USD): (5_000_00, 10_00),
+        (WITHDRAWAL, USD): (5_000_00, 0),
+    }
 
 
 async def test_limits_begin_anew_at_midnight_in_utc(town: Town, clock: Clock) -> None:
@@ -131,6 +159,7 @@ async def test_limits_begin_anew_at_midnight_in_utc(town: Town, clock: Clock) ->
     assert [(state.name, state.used, state.resets_at) for state in states] == [
         (SPEND, Money(2_000_00, USD), MIDNIGHT + timedelta(days=1)),
         (TOP_UP, Money(1, USD), MIDNIGHT + timedelta(days=1)),
+        (WITHDRAWAL, Money(0, USD), MIDNIGHT + timedelta(days=1)),
     ]
 
 
@@ -195,7 +224,11 @@ async def test_what_a_token_gives_back_draws_on_its_limit_and_on_no_other(town: 
     assert (await exceeded(app_of_ben.sends(ada, "1.01"))).name == TOKEN_SPEND
     await give_back(app_of_ben, "1")
     await give_back(ben, "20")
-    assert await limits_of(ben) == {(SPEND, USD): (2_000_00, 0), (TOP_UP, USD): (5_000_00, 0)}
+    assert await limits_of(ben) == {
+        (SPEND, USD): (2_000_00, 0),
+        (TOP_UP, USD): (5_000_00, 0),
+        (WITHDRAWAL, USD): (5_000_00, 0),
+    }
     assert await ben.has() == "25.00"
 
 

@@ -39,6 +39,7 @@ async def house(town: Town) -> House:
     ada, ben = await town.newcomer("ada"), await town.person("ben")
     house = House(town, ada, ben)
     drawn = (await ada.tops_up("10")).transfer
+    sent = (await ada.withdraws("1")).transfer
     post = await ben.post()
     tip = (await ada.tips(post)).transfer
     payment = (await ada.sends(ben)).transfer
@@ -56,6 +57,7 @@ async def house(town: Town) -> House:
         public_id(Kind.PAYMENT, payment.id): payment,
         public_id(Kind.REFUND, given_back.transfer.id): given_back.transfer,
         public_id(Kind.TOP_UP, drawn.id): drawn,
+        public_id(Kind.WITHDRAWAL, sent.id): sent,
         public_id(Kind.WALLET, ada.id): WalletRow(ada.id),
         f"{public_id(Kind.ENTRY, line.account_id)}_{line.version}": line,
         public_id(Kind.TOKEN, token.id): token,
@@ -115,9 +117,9 @@ async def test_an_id_of_another_kind_with_the_same_key_finds_nothing(house: Hous
 async def test_an_entry_is_found_by_its_own_version_only(house: House) -> None:
     [entry] = [key for key in house.private if key.startswith("entry_")]
     start, _, version = entry.rpartition("_")
-    found = await nodes.nodes(house.ada.ctx(), [f"{start}_{n}" for n in range(1, 6)])
-    assert [None if row is None else row.version for row in found] == [1, 2, 3, 4, None]
-    assert version == "3"
+    found = await nodes.nodes(house.ada.ctx(), [f"{start}_{n}" for n in range(1, 7)])
+    assert [None if row is None else row.version for row in found] == [1, 2, 3, 4, 5, None]
+    assert version == "4"
     assert await nodes.node(house.ada.ctx(), f"{start}_999999999999999999") is None
 
 

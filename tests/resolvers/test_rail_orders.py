@@ -6,20 +6,17 @@ from typing import Any
 import pytest
 
 from ledger import Order
-from ledger.kinds import withdrawal
 from ledger.verify import verify
 from models.database import ConstraintError
-from models.ids import new_id
 from models.money import Currency, Money
-from models.transfers import Rail, RailEnvironment, TransferStatus
+from models.transfers import TransferStatus
 from resolvers import statements
 from resolvers.chargebacks import charged_back
 from resolvers.ids import Kind, public_id
 from resolvers.transfers import Request, TransferRow, called, transfers_by_id
-from resolvers.withdrawals import Payout, returned, sent
+from resolvers.withdrawals import returned
 from tests.harness.audits import contents, miscounts
 from tests.harness.backdoor import Backdoor
-from tests.harness.books import order
 from tests.harness.town import Person, Town, new_key
 
 USD = Currency.USD
@@ -42,17 +39,6 @@ async def row_of(person: Person, order: Order) -> TransferRow:
     return (await transfers_by_id(person.ctx(), [order.id]))[order.id]
 
 
-async def withdraws(person: Person, units: int) -> TransferRow:
-    payout = Payout(new_id(), person.id, Money(units, USD), Rail.SANDBOX, RailEnvironment.SANDBOX)
-    ledger = person.app.ledger
-    await ledger.submit(
-        order(withdrawal.KIND, person.id, withdrawal.hold(payout.hold_id, payout.owner_id, payout.amount))
-    )
-    gone = sent(person.ctx(), request_of(person), payout, "00")
-    await ledger.submit(gone)
-    return await row_of(person, gone)
-
-
 async def entries_of(town: Town, person: Person) -> list[dict[str, Any]]:
     wallet = (await town.ask(ENTRIES, person)).data["viewer"]["wallet"]
     nodes: list[dict[str, Any]] = wallet["entries"]["nodes"]
@@ -67,13 +53,13 @@ async def called_by(person: Person) -> list[str]:
 
 async def test_a_withdrawal_is_a_line_of_its_owners_statement(town: Town) -> None:
     ada = await town.person("ada", "10")
-    row = await withdraws(ada, 400)
+    row = (await ada.withdraws("4")).transfer
     assert (await entries_of(town, ada))[0] == {
         "amount": {"amount": "-4.00"},
         "balanceAfter": {"amount": "6.00"},
         "transfer": {
             "__typename": "RailTransfer",
-            "id": public_id(Kind.TOP_UP, row.id),
+            "id": public_id(Kind.WITHDRAWAL, row.id),
             "amount": {"amount": "4.00"},
             "fee": {"amount": "0.00"},
             "status": "COMPLETED",
@@ -89,11 +75,11 @@ async def test_a_withdrawal_is_a_line_of_its_owners_statement(town: Town) -> Non
 
 async def test_a_withdrawal_that_came_back_reverses_it_once(town: Town, backdoor: Backdoor) -> None:
     ada = await town.person("ada", "10")
-    row = await withdraws(ada, 400)
+    row = (await ada.withdraws("4")).transfer
     await ada.app.ledger.submit(returned(ada.ctx(), request_of(ada), row))
     line = (await entries_of(town, ada))[0]
     assert (line["amount"], line["transfer"]["__typename"]) == ({"amount": "4.00"}, "Refund")
-    assert line["transfer"]["refundOf"] == {"id": public_id(Kind.TOP_UP, row.id), "status": "REVERSED"}
+    assert line["transfer"]["refundOf"] == {"id": public_id(Kind.WITHDRAWAL, row.id), "status": "RETURNED"}
     assert (line["transfer"]["sender"], line["transfer"]["recipient"]) == (None, {"handle": "ada"})
     assert await called_by(ada) == ["TOP_UP", "WITHDRAWAL", "REFUND"]
     before = await contents(backdoor)
@@ -117,7 +103,7 @@ async def test_a_chargeback_is_a_line_for_what_the_wallet_still_had(town: Town, 
         "status": "COMPLETED",
         "sender": {"handle": "ada"},
         "recipient": None,
-        "refundOf": {"id": public_id(Kind.TOP_UP, top_up.id), "status": "REVERSED"},
+        "refundOf": {"id": public_id(Kind.TOP_UP, top_up.id), "status": "RETURNED"},
     }
     await ben.sends(ada, "9")
     assert await ada.has() == "2.00", "what was owed is paid first"
