@@ -1,5 +1,6 @@
 """Ways that money enters and leaves: one interface, one adapter a network."""
 
+from rails.choice import Rails, sandbox_rails
 from rails.interface import (
     AccountNumber,
     Answer,
@@ -22,6 +23,7 @@ from rails.interface import (
     Unknown,
     UnreachableError,
 )
+from rails.vault import Kept, Vault
 
 __all__ = [
     "AccountNumber",
@@ -32,16 +34,20 @@ __all__ = [
     "Capabilities",
     "CardNumber",
     "Declined",
+    "Kept",
     "LinkRefusedError",
     "Linked",
     "NotSent",
     "Notice",
     "Pending",
     "RailAdapter",
+    "Rails",
     "Rejected",
     "Secrets",
     "Settlement",
     "Source",
     "Unknown",
     "UnreachableError",
+    "Vault",
+    "sandbox_rails",
 ]

@@ -17,6 +17,7 @@ from models.database.connection import Reader
 from models.ids import new_id
 from models.money import Money
 from models.security import SecurityEventKind
+from rails import Rails
 from resolvers.errors import NotPermittedError, Refused, ScopeError, SignInRequiredError
 from resolvers.tries import Tries
 
@@ -60,7 +61,7 @@ class SecurityEventRow(NamedTuple):
     address: str | None
     """Where the request came from."""
     subject_id: UUID | None
-    """What it was about: a transfer, a session or an access token."""
+    """What it was about: a transfer, a funding source, a session or an access token."""
     created_at: datetime
 
 
@@ -119,6 +120,7 @@ class App:
     database: Database
     ledger: Ledger
     policy: Policy = field(default_factory=Policy)
+    rails: Rails = field(default_factory=Rails)
     sign_ins: SignIns = field(default_factory=SignIns)
     tries: Tries = field(default_factory=Tries)
     inboxes_wait: asyncio.Event = field(default_factory=asyncio.Event)

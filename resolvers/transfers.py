@@ -69,6 +69,7 @@ KINDS = {
     TransferKind.PAYMENT: Kind.PAYMENT,
     TransferKind.REFUND: Kind.REFUND,
     TransferKind.TOP_UP: Kind.TOP_UP,
+    TransferKind.WITHDRAWAL: Kind.TOP_UP,
 }
 COLUMNS = tuple(getattr(Transfer, name) for name in TransferRow._fields)
 

@@ -16,11 +16,12 @@ from ledger.reads import (
     last_entries,
 )
 from models.money import Currency, Money
-from models.transfers import Rail, TransferKind, TransferStatus, Visibility
-from rails import Pull, RailAdapter, SandboxRail
+from models.rails import Direction, PayoutSpeed
+from models.transfers import TransferKind, TransferStatus, Visibility
+from rails import Approved, Call, Source
 from resolvers import funding, limits
 from resolvers.context import Context, TokenScope
-from resolvers.errors import NotFoundError
+from resolvers.errors import NotFoundError, NotPermittedError, Refused
 from resolvers.ids import Kind, NodeId, key_of
 from resolvers.inputs import Checks, MoneyAsked
 from resolvers.pagination import After, First, Listing, Page, window
@@ -31,8 +32,6 @@ AsOf = Annotated[datetime | None, "At which moment; now if nothing is said."]
 
 Entry = EntryRow
 """A statement line, as the ledger keeps it."""
-
-RAILS: dict[Rail, RailAdapter] = {Rail.SANDBOX: SandboxRail()}
 
 
 class WalletRow(NamedTuple):
@@ -162,8 +161,12 @@ async def top_up_wallet(ctx: Context, source_id: str | None, asked: MoneyAsked, 
     if source is None:
         return await recalled(ctx, request, NotFoundError("You have no such funding source.", ("fundingSourceId",)))
     transfer_id, now = ctx.new_id(), ctx.now()
-    rail = RAILS[source.rail]
-    approved = await rail.pull(Pull(transfer_id, source.id, amount))
+    rail = ctx.app.rails.adapters[source.rail]
+    drawn_from = Source(source.id, source.kind, source.reference or "", "")
+    call = Call(transfer_id, Direction.PULL, amount, drawn_from, PayoutSpeed.INSTANT, 0, now)
+    approved = await rail.pull(call)
+    if not isinstance(approved, Approved):
+        raise Refused(NotPermittedError("The money could not be drawn.", ("fundingSourceId",)))
     transfer = TransferRow(
         id=transfer_id,
         kind=TransferKind.TOP_UP,
@@ -180,7 +183,7 @@ async def top_up_wallet(ctx: Context, source_id: str | None, asked: MoneyAsked, 
         note=None,
         rail=rail.rail,
         environment=rail.environment,
-        network_code=approved.network_code,
+        network_code=approved.code,
         created_at=now,
     )
     lines = top_up.lines(viewer.user_id, amount)
@@ -188,10 +191,10 @@ async def top_up_wallet(ctx: Context, source_id: str | None, asked: MoneyAsked, 
 
 
 async def _source(ctx: Context, user_id: UUID, public_id: str | None) -> funding.FundingSourceRow | None:
-    sources = await funding.sources_of_user(ctx, user_id)
+    sources = [source for source in await funding.sources_of_user(ctx, user_id) if source.verified]
     if public_id is None:
         return sources[0] if sources else None
-    key = key_of(public_id, Kind.CARD)
+    key = key_of(public_id, Kind.CARD, Kind.BANK_ACCOUNT)
     return next((source for source in sources if source.id == key), None)
 
 

@@ -51,14 +51,24 @@ _enum(
     TransferStatus,
     "Where a transfer stands.",
     {
+        TransferStatus.PENDING_RAIL: "The money is on its way in.",
+        TransferStatus.HELD: "The money is set aside, on its way out.",
         TransferStatus.COMPLETED: "The money has moved.",
+        TransferStatus.RETURNED: "The money has come back, after it had moved.",
+        TransferStatus.DECLINED: "The network has refused, and nothing has moved.",
         TransferStatus.REVERSED: "All of it has been refunded.",
     },
 )
 _enum(
     Rail,
     "The network over which money enters or leaves.",
-    {Rail.SANDBOX: "The embedded rail: play money that moves at once."},
+    {
+        Rail.SANDBOX: "The embedded rail: play money that moves at once.",
+        Rail.VISA_DIRECT: "Visa Direct: debit cards.",
+        Rail.STRIPE: "Stripe: debit cards and bank accounts.",
+        Rail.ACH: "The Automated Clearing House: bank accounts in the United States.",
+        Rail.ISO20022: "Credit transfers and direct debits as in ISO 20022, such as SEPA's.",
+    },
 )
 _enum(
     RailEnvironment,
@@ -99,6 +109,11 @@ _enum(
         SecurityEventKind.TOKEN_REVOKED: "An access token was revoked.",
         SecurityEventKind.SESSION_REVOKED: "A session was ended from another one.",
         SecurityEventKind.MONEY_MOVED: "The account tipped, paid, refunded or topped up.",
+        SecurityEventKind.CARD_LINKED: "A debit card was linked.",
+        SecurityEventKind.BANK_ACCOUNT_LINKED: "A bank account was linked.",
+        SecurityEventKind.BANK_ACCOUNT_VERIFIED: "A bank account's two deposits were named.",
+        SecurityEventKind.BANK_ACCOUNT_REFUSED: "Wrong amounts were named for a bank account's two deposits.",
+        SecurityEventKind.SOURCE_REMOVED: "A debit card or a bank account was removed.",
         SecurityEventKind.SCOPE_REFUSED: "An access token asked for more than its scopes allow; 20 are listed an hour.",
         SecurityEventKind.LIMIT_REFUSED: "Money would have passed a limit of the account or the token; 20 are listed"
         " an hour.",

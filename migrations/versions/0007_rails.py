@@ -81,6 +81,26 @@ def _link_more() -> None:
     for name in ("reference", "fingerprint"):
         op.add_column("funding_sources", sa.Column(name, sa.Text(), nullable=True))
     op.add_column("funding_sources", sa.Column("removed_at", types.Timestamp(), nullable=True))
+    op.execute("UPDATE funding_sources SET reference = 'fine' WHERE rail = 'SANDBOX'")
+    op.create_index("funding_sources_by_fingerprint", "funding_sources", ["fingerprint"], unique=False)
+    stands = sa.text("removed_at IS NULL")
+    op.create_index(
+        "a_number_once_for_each_user",
+        "funding_sources",
+        ["user_id", "fingerprint"],
+        unique=True,
+        sqlite_where=stands,
+        postgresql_where=stands,
+    )
+    is_left = sa.text("removed_at IS NOT NULL AND reference IS NOT NULL")
+    op.create_index(
+        "funding_sources_to_forget",
+        "funding_sources",
+        ["removed_at"],
+        unique=False,
+        sqlite_where=is_left,
+        postgresql_where=is_left,
+    )
 
 
 def _create_tables() -> None:
@@ -175,6 +195,7 @@ def _create_tables() -> None:
     op.create_table(
         "vault",
         sa.Column("token", sa.Text(), nullable=False),
+        sa.Column("owner_id", types.Id(), nullable=False),
         sa.Column("ciphertext", sa.Text(), nullable=False),
         sa.Column("fingerprint", sa.Text(), nullable=False),
         sa.Column("brand", sa.Text(), nullable=False),
@@ -185,7 +206,22 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint("token"),
         sqlite_strict=True,
     )
-    op.create_index("vault_by_fingerprint", "vault", ["fingerprint"], unique=False)
+    is_unclaimed = sa.text("claimed_at IS NULL")
+    op.create_index(
+        "vault_unclaimed",
+        "vault",
+        ["created_at"],
+        unique=False,
+        sqlite_where=is_unclaimed,
+        postgresql_where=is_unclaimed,
+    )
+    op.create_table(
+        "vault_keys",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("ciphertext", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+        sqlite_strict=True,
+    )
 
 
 def downgrade() -> None:
