@@ -13,6 +13,7 @@ Nobody else keeps a number. It comes in here, and leaves only by `reveal`, to be
 import hashlib
 import hmac
 import json
+import re
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -32,6 +33,7 @@ from rails.numbers import Card
 LIFETIME = timedelta(hours=1)
 """For how long a number waits to be linked."""
 ROTATED_AT_ONCE = 500
+_TOKEN_FORM = re.compile(r"vault_[A-Za-z0-9_-]{43}", re.ASCII)
 FINGERPRINTS = "fingerprints"
 """The name of the key that makes fingerprints."""
 
@@ -127,6 +129,10 @@ class Vault:
         self._seal = MultiFernet([Fernet(key) for key in keys])
         self._fingerprints: bytes | None = None
 
+    async def check(self) -> None:
+        """Raises NoKeyError if these are not the keys of what is in the vault."""
+        await self._fingerprint_key()
+
     async def keep_card(self, owner_id: UUID, card: Card, now: datetime) -> Kept:
         """Keeps a card's number until it is linked."""
         number, expires = card.secret
@@ -143,6 +149,8 @@ class Vault:
 
     async def claim(self, owner_id: UUID, token: str, now: datetime) -> Kept | None:
         """What is behind a token, for its owner to link: once, and within its lifetime. Else None."""
+        if not _TOKEN_FORM.fullmatch(token):
+            return None
         claimed = await self._run(_claim, known_token=token, owner_id=owner_id, since=now - LIFETIME, moment=now)
         return await self._database.first(_kept, known_token=token, owner_id=owner_id) if claimed else None
 

@@ -11,14 +11,14 @@ from sqlmodel import col
 from models.database import Command, Query, Transaction, UniqueError, any_of, columns_of, insert
 from models.funding import FundingSource, SourceKind
 from models.money import Currency, Money
-from models.rails import MicroDeposits
+from models.rails import IntentState, MicroDeposits, RailIntent
 from models.security import SecurityEventKind
 from models.transfers import Rail, RailEnvironment
 from models.types import Id, Timestamp
 from rails import Kept, LinkRefusedError, RailAdapter, Source, UnreachableError, Vault, numbers, sandbox
 from rails.numbers import WrongNumberError
 from resolvers import permissions, security
-from resolvers.context import Context, Viewer
+from resolvers.context import App, Context, Viewer
 from resolvers.errors import InputError, NetworkUnavailableError, NotFoundError, NotPermittedError, Path, Refused
 from resolvers.ids import Kind, key_of
 from resolvers.users import IdRow, UserRow, users_by_id
@@ -27,11 +27,19 @@ MOST_A_DAY = 5
 """So many sources of a kind one person links in a day, and so often one number is linked."""
 DAY = timedelta(days=1)
 MOST_TRIES = 3
+FORGOTTEN_AT_ONCE = 100
 MOST_DEPOSITED = 99
 SANDBOX_DEPOSITS = (32, 45)
 """What the sandbox says it has deposited: no bank tells it there."""
 
 SOURCES = {SourceKind.CARD: Kind.CARD, SourceKind.BANK_ACCOUNT: Kind.BANK_ACCOUNT}
+_OVER = (
+    IntentState.DECLINED,
+    IntentState.REVERSED,
+    IntentState.SETTLED,
+    IntentState.RETURNED,
+    IntentState.CANCELLED,
+)
 _LINKED = {
     SourceKind.CARD: SecurityEventKind.CARD_LINKED,
     SourceKind.BANK_ACCOUNT: SecurityEventKind.BANK_ACCOUNT_LINKED,
@@ -85,6 +93,23 @@ _recent = Query(
 _insert = Command(insert(FundingSource).values({name: bindparam(name) for name in FundingSource.model_fields}))
 _verify = Command(update(FundingSource).where(_ID, _STANDS).values(verified=True))
 _remove = Command(update(FundingSource).where(_ID, _STANDS).values(removed_at=bindparam("moment")))
+_to_forget = Query(
+    FundingSourceRow,
+    _SOURCE.where(
+        col(FundingSource.removed_at).is_not(None),
+        col(FundingSource.reference).is_not(None),
+        ~select(col(RailIntent.id))
+        .where(
+            col(RailIntent.owner_id) == col(FundingSource.user_id),
+            col(RailIntent.source_id) == col(FundingSource.id),
+            col(RailIntent.state).not_in(_OVER),
+        )
+        .exists(),
+    )
+    .order_by(col(FundingSource.removed_at))
+    .limit(FORGOTTEN_AT_ONCE),
+)
+_forget = Command(update(FundingSource).where(_ID).values(reference=None))
 _DEPOSITS_OF = col(MicroDeposits.source_id) == bindparam("source_id", type_=Id())
 _deposits = Query(_DepositsRow, select(*columns_of(_DepositsRow, MicroDeposits)).where(_DEPOSITS_OF))
 _insert_deposits = Command(insert(MicroDeposits).values({name: bindparam(name) for name in MicroDeposits.model_fields}))
@@ -209,6 +234,24 @@ async def remove_funding_source(ctx: Context, public_id: str) -> FundingSourceRo
     if not await ctx.transact(write):
         raise Refused(_NOT_FOUND)
     return source._replace(removed_at=now)
+
+
+async def forget_removed(app: App) -> int:
+    """Has networks and the vault forget removed sources, once no money is under way over them. Returns how many."""
+    forgotten = 0
+    for row in await app.database.fetch(_to_forget):
+        adapter = app.rails.adapters.get(row.rail)
+        if adapter is None or row.reference is None:
+            continue
+        try:
+            await adapter.unlink(Source(row.id, row.kind, row.reference, ""))
+        except UnreachableError:
+            continue  # the next time
+        if app.rails.vault is not None:
+            await app.rails.vault.forget(row.reference)
+        async with app.database.transaction() as transaction:
+            forgotten += await transaction.run(_forget, source_id=row.id)
+    return forgotten
 
 
 _NOT_FOUND = NotFoundError("You have no such funding source.", ("id",))
