@@ -60,6 +60,7 @@ class Finding(StrEnum):
     UNEXPECTED = "UNEXPECTED"
 
 
+_UNCLAIMED: Any = {"sqlite_where": text("claimed_at IS NULL"), "postgresql_where": text("claimed_at IS NULL")}
 _DUE: Any = {"sqlite_where": text("due_at IS NOT NULL"), "postgresql_where": text("due_at IS NOT NULL")}
 
 
@@ -170,9 +171,11 @@ class VaultSecret(SQLModel, table=True):
     """A card's or an account's number, encrypted; whoever has the token and the key can send it to a network."""
 
     __tablename__ = "vault"
-    __table_args__ = table_args(Index("vault_by_fingerprint", "fingerprint"))
+    __table_args__ = table_args(Index("vault_unclaimed", "created_at", **_UNCLAIMED))
 
     token: str = Field(primary_key=True, sa_type=Text)
+    owner_id: UUID = Field(sa_type=Id)
+    """Who has brought it, and alone may link it."""
     ciphertext: str = Field(sa_type=Text)
     fingerprint: str = Field(sa_type=Text)
     """A keyed hash of the number: equal numbers have equal ones."""
@@ -182,3 +185,13 @@ class VaultSecret(SQLModel, table=True):
     created_at: datetime = Field(sa_type=Timestamp)
     claimed_at: datetime | None = Field(default=None, sa_type=Timestamp)
     """When it was linked to somebody's account."""
+
+
+class VaultKey(SQLModel, table=True):
+    """A key of the vault that must outlive those that the operator changes; it is encrypted as the numbers are."""
+
+    __tablename__ = "vault_keys"
+    __table_args__ = table_args()
+
+    name: str = Field(primary_key=True, sa_type=Text)
+    ciphertext: str = Field(sa_type=Text)

@@ -21,6 +21,11 @@ class SecurityEventKind(StrEnum):
     TOKEN_REVOKED = "TOKEN_REVOKED"  # noqa: S105
     SESSION_REVOKED = "SESSION_REVOKED"
     MONEY_MOVED = "MONEY_MOVED"
+    CARD_LINKED = "CARD_LINKED"
+    BANK_ACCOUNT_LINKED = "BANK_ACCOUNT_LINKED"
+    BANK_ACCOUNT_VERIFIED = "BANK_ACCOUNT_VERIFIED"
+    BANK_ACCOUNT_REFUSED = "BANK_ACCOUNT_REFUSED"
+    SOURCE_REMOVED = "SOURCE_REMOVED"
     SCOPE_REFUSED = "SCOPE_REFUSED"
     LIMIT_REFUSED = "LIMIT_REFUSED"
 
@@ -42,5 +47,5 @@ class SecurityEvent(SQLModel, table=True):
     """The session or the access token with which it was done."""
     address: str | None = Field(default=None, sa_type=Text)
     subject_id: UUID | None = Field(default=None, sa_type=Id)
-    """What it was about: a transfer, a session or an access token."""
+    """What it was about: a transfer, a funding source, a session or an access token."""
     created_at: datetime = Field(sa_type=Timestamp)

@@ -1,6 +1,6 @@
 """Ways that money enters and leaves: one interface, one adapter a network."""
 
-from rails.choice import Rails
+from rails.choice import Rails, sandbox_rails
 from rails.interface import (
     AccountNumber,
     Answer,
@@ -23,6 +23,7 @@ from rails.interface import (
     Unknown,
     UnreachableError,
 )
+from rails.vault import Kept, Vault
 
 __all__ = [
     "AccountNumber",
@@ -33,6 +34,7 @@ __all__ = [
     "Capabilities",
     "CardNumber",
     "Declined",
+    "Kept",
     "LinkRefusedError",
     "Linked",
     "NotSent",
@@ -46,4 +48,6 @@ __all__ = [
     "Source",
     "Unknown",
     "UnreachableError",
+    "Vault",
+    "sandbox_rails",
 ]

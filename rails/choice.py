@@ -1,4 +1,4 @@
-"""Which rails there are here, and which of them new cards and bank accounts are linked to."""
+"""Which rails an application has, and on which of them cards and bank accounts are linked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,20 +7,30 @@ from models.funding import SourceKind
 from models.transfers import Rail
 from rails.interface import RailAdapter
 from rails.sandbox import SandboxRail
+from rails.vault import Vault
 
 
-def _sandbox() -> Mapping[Rail, RailAdapter]:
+def _sandbox_alone() -> Mapping[Rail, RailAdapter]:
     return {Rail.SANDBOX: SandboxRail()}
 
 
 @dataclass(frozen=True, slots=True)
 class Rails:
-    """The adapters that are set up, and the choice of one for what is linked from now on."""
+    """The rails that there are, and the choice of the operator."""
 
-    adapters: Mapping[Rail, RailAdapter] = field(default_factory=_sandbox)
+    adapters: Mapping[Rail, RailAdapter] = field(default_factory=_sandbox_alone)
     cards: Rail = Rail.SANDBOX
+    """On which rail new cards are linked."""
     banks: Rail = Rail.SANDBOX
+    """On which rail new bank accounts are linked."""
+    vault: Vault | None = None
+    """Where numbers are kept; without one nothing can be linked."""
 
-    def for_new(self, kind: SourceKind) -> RailAdapter:
-        """The rail to which a new source is linked."""
-        return self.adapters[self.cards if kind is SourceKind.CARD else self.banks]
+    def of_kind(self, kind: SourceKind) -> Rail:
+        """On which rail new sources of a kind are linked."""
+        return self.cards if kind is SourceKind.CARD else self.banks
+
+
+def sandbox_rails(vault: Vault | None) -> Rails:
+    """The embedded rail alone: play money."""
+    return Rails({Rail.SANDBOX: SandboxRail(vault)}, vault=vault)

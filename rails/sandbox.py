@@ -13,6 +13,7 @@ from models.money import Currency, Money
 from models.rails import PayoutSpeed
 from models.transfers import Rail, RailEnvironment
 from rails.interface import (
+    AccountNumber,
     Answer,
     Approved,
     Call,
@@ -89,11 +90,7 @@ class SandboxRail:
 
     async def link(self, source: Source, deposits: tuple[Money, Money] | None) -> Linked:
         assert self._secrets is not None, "whoever links cards has a vault"
-        secret = await self._secrets.reveal(source.reference)
-        known = CARDS if isinstance(secret, CardNumber) else ACCOUNTS
-        behaviour = known.get(secret.number)
-        if behaviour is None:
-            raise LinkRefusedError(NOT_FOR_TESTS.format(next(iter(known))))
+        behaviour = behaviour_of(await self._secrets.reveal(source.reference))
         return Linked(behaviour, verified=source.kind is SourceKind.CARD)
 
     async def unlink(self, source: Source) -> None:
@@ -119,6 +116,15 @@ class SandboxRail:
 
     async def close(self) -> None:
         pass
+
+
+def behaviour_of(secret: CardNumber | AccountNumber) -> str:
+    """What a test number is known by. Raises LinkRefusedError for any other number."""
+    known = CARDS if isinstance(secret, CardNumber) else ACCOUNTS
+    behaviour = known.get(secret.number)
+    if behaviour is None:
+        raise LinkRefusedError(NOT_FOR_TESTS.format(next(iter(known))))
+    return behaviour
 
 
 def _behaviour(call: Call) -> Behaviour:

@@ -61,7 +61,7 @@ class SecurityEventRow(NamedTuple):
     address: str | None
     """Where the request came from."""
     subject_id: UUID | None
-    """What it was about: a transfer, a session or an access token."""
+    """What it was about: a transfer, a funding source, a session or an access token."""
     created_at: datetime
 
 
@@ -120,11 +120,11 @@ class App:
     database: Database
     ledger: Ledger
     policy: Policy = field(default_factory=Policy)
+    rails: Rails = field(default_factory=Rails)
     sign_ins: SignIns = field(default_factory=SignIns)
     tries: Tries = field(default_factory=Tries)
     inboxes_wait: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when this process has written what is to be brought to inboxes."""
-    rails: Rails = field(default_factory=Rails)
     under_way: set[asyncio.Task[None]] = field(default_factory=set)
     """What asks networks at this moment, and may take longer than the request that began it."""
 

@@ -147,3 +147,12 @@ class ScopeError(PublicError):
     """The access token does not reach this far."""
 
     code = "FORBIDDEN"
+
+
+class NetworkUnavailableError(PublicError):
+    """A network outside cannot be reached."""
+
+    code = "UNAVAILABLE"
+
+    def __init__(self) -> None:
+        super().__init__("The network that has to be asked cannot be reached. Try again.")

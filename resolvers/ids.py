@@ -23,6 +23,7 @@ class Kind(StrEnum):
     ENTRY = "entry"
     TOKEN = "token"  # noqa: S105 - the word, not one of them
     CARD = "card"
+    BANK_ACCOUNT = "bank"
     SESSION = "session"
     EVENT = "event"
 

@@ -1,18 +1,19 @@
 """Nodes: whatever has a public id, found by it, as far as the viewer may see it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import UUID
 
 from models.accounts import TokenKind
+from models.funding import SourceKind
 from models.security import SecurityEventKind
 from models.transfers import TransferKind
 from resolvers import permissions
 from resolvers.accounts import TokenRow, tokens_by_id
 from resolvers.context import Context, SecurityEventRow
 from resolvers.errors import BadInputError
-from resolvers.funding import sources_by_id
+from resolvers.funding import SOURCES, FundingSourceRow, sources_by_id
 from resolvers.ids import Kind, NodeId, require_id
 from resolvers.posts import posts_by_id
 from resolvers.security import events_by_id
@@ -81,33 +82,49 @@ async def _own_events(ctx: Context, ids: list[UUID]) -> Mapping[UUID, Any]:
     return {} if reader is None else await events_by_id(ctx, reader, ids)
 
 
-Subject = TransferRow | TokenRow
+Subject = TransferRow | FundingSourceRow | TokenRow
 """What an event may be about."""
+_ABOUT_SOURCES = {
+    SecurityEventKind.CARD_LINKED,
+    SecurityEventKind.BANK_ACCOUNT_LINKED,
+    SecurityEventKind.BANK_ACCOUNT_VERIFIED,
+    SecurityEventKind.BANK_ACCOUNT_REFUSED,
+    SecurityEventKind.SOURCE_REMOVED,
+}
 
 
 async def tokens_of_events(ctx: Context, events: list[SecurityEventRow]) -> list[Subject | None]:
     """The session or the access token with which each event was done, if there was one."""
-    return await _subjects(ctx, [], [event.token_id for event in events])
+    found = await _tokens(ctx, {event.token_id for event in events})
+    return [None if event.token_id is None else found.get(event.token_id) for event in events]
 
 
 async def subjects_of_events(ctx: Context, events: list[SecurityEventRow]) -> list[Subject | None]:
-    """What each event was about. A transfer is one of the event's owner, so they may see it."""
-    money = [event.subject_id for event in events if event.kind is SecurityEventKind.MONEY_MOVED]
-    return await _subjects(ctx, money, [event.subject_id for event in events])
-
-
-async def _subjects(ctx: Context, money: Sequence[UUID | None], ids: Sequence[UUID | None]) -> list[Subject | None]:
-    moved = {key for key in money if key is not None}
-    others = {key for key in ids if key is not None} - moved
-    transfers, tokens = await asyncio.gather(  # in one trip
-        transfers_by_id(ctx, list(moved)), tokens_by_id(ctx, list(others), (TokenKind.ACCESS, TokenKind.SESSION))
+    """What each event was about. A transfer or a funding source is one of the event's owner, so they may see it."""
+    money = {event.subject_id for event in events if event.kind is SecurityEventKind.MONEY_MOVED}
+    sources = {event.subject_id for event in events if event.kind in _ABOUT_SOURCES}
+    others = {event.subject_id for event in events} - money - sources
+    transfers, linked, tokens = await asyncio.gather(  # in one trip
+        transfers_by_id(ctx, _known(money)), sources_by_id(ctx, _known(sources)), _tokens(ctx, others)
     )
-    found: dict[UUID, Subject] = {**transfers, **tokens}
-    return [None if key is None else found.get(key) for key in ids]
+    found: dict[UUID, Subject] = {**transfers, **linked, **tokens}
+    return [None if event.subject_id is None else found.get(event.subject_id) for event in events]
 
 
-async def _own_sources(ctx: Context, ids: list[UUID]) -> Mapping[UUID, Any]:
-    return permissions.own(ctx, await sources_by_id(ctx, ids))
+async def _tokens(ctx: Context, ids: set[UUID | None]) -> Mapping[UUID, TokenRow]:
+    return await tokens_by_id(ctx, _known(ids), (TokenKind.ACCESS, TokenKind.SESSION))
+
+
+def _known(ids: set[UUID | None]) -> list[UUID]:
+    return [key for key in ids if key is not None]
+
+
+def _own_sources(kind: SourceKind) -> Finder:
+    async def find(ctx: Context, ids: list[UUID]) -> Mapping[UUID, Any]:
+        own = permissions.own(ctx, await sources_by_id(ctx, ids))
+        return {key: source for key, source in own.items() if source.kind is kind}
+
+    return _by_key(find)
 
 
 async def _transfers(ctx: Context, asked: list[NodeId]) -> Found:
@@ -123,7 +140,7 @@ _FINDERS: dict[Kind, Finder] = {
     Kind.WALLET: _wallets,
     Kind.ENTRY: _entries,
     Kind.TOKEN: _by_key(_own_tokens),
-    Kind.CARD: _by_key(_own_sources),
+    **{SOURCES[kind]: _own_sources(kind) for kind in SourceKind},
     Kind.SESSION: _by_key(_own_sessions),
     Kind.EVENT: _by_key(_own_events),
     **dict.fromkeys((KINDS[kind] for kind in TransferKind), _transfers),

@@ -119,6 +119,11 @@ _enum(
         SecurityEventKind.TOKEN_REVOKED: "An access token was revoked.",
         SecurityEventKind.SESSION_REVOKED: "A session was ended from another one.",
         SecurityEventKind.MONEY_MOVED: "The account tipped, paid, refunded, topped up or withdrew.",
+        SecurityEventKind.CARD_LINKED: "A debit card was linked.",
+        SecurityEventKind.BANK_ACCOUNT_LINKED: "A bank account was linked.",
+        SecurityEventKind.BANK_ACCOUNT_VERIFIED: "A bank account's two deposits were named.",
+        SecurityEventKind.BANK_ACCOUNT_REFUSED: "Wrong amounts were named for a bank account's two deposits.",
+        SecurityEventKind.SOURCE_REMOVED: "A debit card or a bank account was removed.",
         SecurityEventKind.SCOPE_REFUSED: "An access token asked for more than its scopes allow; 20 are listed an hour.",
         SecurityEventKind.LIMIT_REFUSED: "Money would have passed a limit of the account or the token; 20 are listed"
         " an hour.",

@@ -17,9 +17,10 @@ from execution.documents import Telling
 from execution.operations import Operations
 from resolvers.statements import PATH as STATEMENT
 from schema import core_schema
-from server import page, telemetry
+from server import page, telemetry, vault_page
 from server.answers import HttpError, answer, refusal
 from server.errors import MaskErrors, present
+from server.forgetting import forgetting
 from server.graphql import GraphQL
 from server.health import health
 from server.inboxes import filling_inboxes
@@ -30,6 +31,7 @@ from server.security import SecurityHeaders
 from server.settings import Settings
 from server.statements import Statements
 from server.trusted import persisted
+from server.vault import VaultCards
 
 ENDPOINT = "/graphql"
 
@@ -44,6 +46,7 @@ def create_app(settings: Settings) -> Starlette:
             running(settings) as app,
             sealing(app.database),
             filling_inboxes(app),
+            forgetting(app),
             rate_limits(settings) as limits,
         ):
             operations = Operations(
@@ -55,7 +58,12 @@ def create_app(settings: Settings) -> Starlette:
             )
             endpoint = GraphQL(app, operations, page.page, limits)
             spare_the_collector()
-            yield {"endpoint": endpoint, "statements": Statements(app, limits), "database": app.database}
+            yield {
+                "endpoint": endpoint,
+                "statements": Statements(app, limits),
+                "vault": VaultCards(app, limits),
+                "database": app.database,
+            }
 
     async def page_config(_: Request) -> Response:
         return answer(page.config(ENDPOINT, demo=settings.demo))
@@ -65,6 +73,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/", _home),
             Route(ENDPOINT, _Endpoint("endpoint")),
             Route(STATEMENT, _Endpoint("statements"), methods=["GET", "HEAD"]),
+            Route(vault_page.PATH, _Endpoint("vault")),
             Route("/health", _health),
             Route(page.PATH, _home),
             Route(f"{page.PATH}/", _home),

@@ -13,6 +13,8 @@ from server.exits import OperatorError, SchemaFileError
 hatful = typer.Typer(name="hatful", add_completion=False, pretty_exceptions_enable=False, no_args_is_help=False)
 ledger = typer.Typer()
 hatful.add_typer(ledger, name="ledger", help="Look into the ledger.")
+vault = typer.Typer()
+hatful.add_typer(vault, name="vault", help="See to the keys of card and account numbers.")
 
 Database = Annotated[
     str | None,
@@ -144,6 +146,24 @@ def seal(
     from server import auditing, settings
 
     raise typer.Exit(auditing.close_books(settings.load(demo=demo or None, database=database), lag))
+
+
+@vault.command()
+def key() -> None:
+    """Print a new key, for HATFUL_VAULT_KEYS."""
+    from rails.vault import new_key
+
+    typer.echo(new_key())
+
+
+@vault.command()
+def rotate(database: Database = None, demo: Demo = False) -> None:
+    """Encrypt all card and account numbers anew, with the first of the vault's keys."""
+    from server import settings, vault_rotation
+
+    chosen = settings.load(demo=demo or None, database=database)
+    count = vault_rotation.rotate(chosen)
+    typer.echo(f"Numbers in {_masked(chosen.vault_url)} that the first key has encrypted now: {count:,}.")
 
 
 def _name_breaking_changes(since: Path) -> int:

@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 
 from ledger import Ledger
 from models.database import open_database
+from rails import sandbox_rails
 from resolvers.context import App, Policy
 from server.settings import Settings
+from server.vault_keys import open_vault
 
 COLLECTOR_THRESHOLDS = (50_000, 20, 50)
 """New objects before a look at the young ones, and such looks before one at older ones. Python's own: 700, 10, 10."""
@@ -21,7 +23,8 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         ledger = Ledger(database)
         await ledger.start()
         try:
-            yield App(database, ledger, _policy(settings))
+            async with open_vault(settings, database) as vault:
+                yield App(database, ledger, _policy(settings), sandbox_rails(vault))
         finally:
             await ledger.stop()
     finally:

@@ -4,7 +4,8 @@ A command-line option wins over a variable HATFUL_…, and that over the same na
 """
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from platformdirs import user_data_path
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from server.exits import WrongSettingError
@@ -22,6 +23,8 @@ DOTENV = ".env"
 SQLITE = "sqlite:///"
 POSTGRESQL = ("postgresql://", "postgres://")
 REDIS = ("redis://", "rediss://", "unix://")
+
+_VAULT_KEY = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]=", re.ASCII)
 
 ON_OR_OFF = "on or off"
 
@@ -40,6 +43,18 @@ def _redis_url(url: str) -> str:
         raise ValueError(url)
     _ = urlsplit(url).port  # raises ValueError when it is no number
     return url
+
+
+def are_vault_keys(keys: Sequence[str]) -> bool:
+    """Whether each of them is a key as the vault takes it: 32 bytes in URL-safe base64."""
+    return bool(keys) and all(_VAULT_KEY.fullmatch(key) for key in keys)
+
+
+def _vault_keys(value: SecretStr) -> SecretStr:
+    keys = [key.strip() for key in value.get_secret_value().split(",")]
+    if not are_vault_keys(keys):
+        raise ValueError("no keys")
+    return SecretStr(",".join(keys))
 
 
 def _setting(default: Any, description: str, must_be: str, **rules: Any) -> Any:
@@ -93,6 +108,16 @@ class Settings(BaseSettings):
     connections: int = _setting(
         8, "How many connections to PostgreSQL each worker opens.", "a number from 1 to 1000", ge=1, le=1000
     )
+    vault_keys: Annotated[SecretStr, AfterValidator(_vault_keys)] | None = _setting(
+        None,
+        "The keys that encrypt card and account numbers. With SQLite, without any: one in a file beside the database.",
+        "keys from `hatful vault key` with commas between them, the one that encrypts first",
+    )
+    vault_database: Annotated[str, AfterValidator(_database_url)] | None = _setting(
+        None,
+        "Another database for the encrypted numbers alone. Without one they are in the database.",
+        "an address like sqlite:////var/lib/vault.db or postgresql://user@host/vault",
+    )
     trusted_proxies: str = _setting(
         "127.0.0.1,::1",
         "From where X-Forwarded-For and X-Forwarded-Proto are believed.",
@@ -107,6 +132,11 @@ class Settings(BaseSettings):
     def database_url(self) -> str:
         """The database's address, be it set or the default."""
         return self.database or f"{SQLITE}{self.default_file}"
+
+    @property
+    def vault_url(self) -> str:
+        """The address of the database in which the vault is."""
+        return self.vault_database or self.database_url
 
     @property
     def default_file(self) -> Path:
@@ -152,6 +182,10 @@ def _line(error: ValidationError, given: Mapping[str, Any], dotenv: Mapping[str,
         source = f"{PREFIX}{field.upper()}" + (f" in {DOTENV}" if in_dotenv and dotenv else "")
     extra = Settings.model_fields[field].json_schema_extra
     must_be = extra["must_be"] if isinstance(extra, dict) else "something else"
-    # An address may hold a password, so it is not repeated.
-    value = "" if field in {"database", "rate_limit_storage"} else f" is {str(first['input'])[:80]!r}, but"
+    # An address may hold a password, and a key is one: they are not repeated.
+    value = (
+        ""
+        if field in {"database", "rate_limit_storage", "vault_keys", "vault_database"}
+        else f" is {str(first['input'])[:80]!r}, but"
+    )
     return f"{source}{value} must be {must_be}."

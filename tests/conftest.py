@@ -178,9 +178,11 @@ async def ledger(database: Database) -> AsyncIterator[Ledger]:
 @pytest.fixture
 def app(database: Database, ledger: Ledger) -> "App":
     """What the resolvers work on."""
+    from rails import Vault, sandbox_rails
+    from rails.vault import new_key
     from resolvers.context import App
 
-    return App(database, ledger)
+    return App(database, ledger, rails=sandbox_rails(Vault(database, [new_key()])))
 
 
 @pytest.fixture

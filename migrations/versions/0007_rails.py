@@ -77,13 +77,33 @@ def _link_more() -> None:
         _alter_sources()
     else:
         _rebuild_sources()
+    op.create_index("funding_sources_by_fingerprint", "funding_sources", ["fingerprint"], unique=False)
+    stands = sa.text("removed_at IS NULL")
+    op.create_index(
+        "a_number_once_for_each_user",
+        "funding_sources",
+        ["user_id", "fingerprint"],
+        unique=True,
+        sqlite_where=stands,
+        postgresql_where=stands,
+    )
+    is_left = sa.text("removed_at IS NOT NULL AND reference IS NOT NULL")
+    op.create_index(
+        "funding_sources_to_forget",
+        "funding_sources",
+        ["removed_at"],
+        unique=False,
+        sqlite_where=is_left,
+        postgresql_where=is_left,
+    )
 
 
 def _alter_sources() -> None:
-    for name, of_old_rows in {"kind": "CARD", "reference": "fine"}.items():
-        op.add_column("funding_sources", sa.Column(name, sa.Text(), nullable=False, server_default=of_old_rows))
-        op.alter_column("funding_sources", name, server_default=None)
-    op.add_column("funding_sources", sa.Column("fingerprint", sa.Text(), nullable=True))
+    op.add_column("funding_sources", sa.Column("kind", sa.Text(), nullable=False, server_default="CARD"))
+    op.alter_column("funding_sources", "kind", server_default=None)
+    for name in ("reference", "fingerprint"):
+        op.add_column("funding_sources", sa.Column(name, sa.Text(), nullable=True))
+    op.execute("UPDATE funding_sources SET reference = 'fine'")
     op.add_column("funding_sources", sa.Column("removed_at", types.Timestamp(), nullable=True))
     for name in ("brand", "expires"):
         op.alter_column("funding_sources", name, nullable=True)
@@ -108,7 +128,7 @@ def _rebuild_sources() -> None:
         sa.Column("verified", types.Flag(), nullable=False),
         sa.Column("created_at", types.Timestamp(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=True),
         sa.Column("fingerprint", sa.Text(), nullable=True),
         sa.Column("removed_at", types.Timestamp(), nullable=True),
         *(sa.CheckConstraint(rule, name=name) for name, rule in SOURCES.items()),
@@ -117,8 +137,8 @@ def _rebuild_sources() -> None:
     )
     op.create_index("funding_sources_by_user", "funding_sources", ["user_id", "id"], unique=False)
     same = "id, user_id, rail, label, brand, last4, expires, verified, created_at"
-    op.execute(
-        f"INSERT INTO funding_sources ({same}, kind, reference) SELECT {same}, 'CARD', 'fine' FROM earlier_sources"
+    op.execute(  # of words of our own
+        f"INSERT INTO funding_sources ({same}, kind, reference) SELECT {same}, 'CARD', 'fine' FROM earlier_sources"  # noqa: S608
     )
     op.drop_table("earlier_sources")
 
@@ -210,6 +230,7 @@ def _create_tables() -> None:
     op.create_table(
         "vault",
         sa.Column("token", sa.Text(), nullable=False),
+        sa.Column("owner_id", types.Id(), nullable=False),
         sa.Column("ciphertext", sa.Text(), nullable=False),
         sa.Column("fingerprint", sa.Text(), nullable=False),
         sa.Column("brand", sa.Text(), nullable=False),
@@ -220,7 +241,22 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint("token"),
         sqlite_strict=True,
     )
-    op.create_index("vault_by_fingerprint", "vault", ["fingerprint"], unique=False)
+    is_unclaimed = sa.text("claimed_at IS NULL")
+    op.create_index(
+        "vault_unclaimed",
+        "vault",
+        ["created_at"],
+        unique=False,
+        sqlite_where=is_unclaimed,
+        postgresql_where=is_unclaimed,
+    )
+    op.create_table(
+        "vault_keys",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("ciphertext", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+        sqlite_strict=True,
+    )
 
 
 def downgrade() -> None:

@@ -45,6 +45,7 @@ async def house(town: Town) -> House:
     payment = (await ada.sends(ben)).transfer
     token = (await accounts.create_access_token(ada.ctx(), "An app", [TokenScope.READ], None, None)).token
     [card] = await funding.sources_of_user(ada.ctx(), ada.id)
+    bank = await funding.link_bank_account(ada.ctx(), "110000000", "000123456789")
     [page] = await wallets.entries_of(ada.ctx(), [WalletRow(ada.id)])
     line = page.edges[0].node
     [session] = (await sessions.sessions_by_id(ada.ctx(), [ada.viewer.token_id])).values()
@@ -62,6 +63,7 @@ async def house(town: Town) -> House:
         f"{public_id(Kind.ENTRY, line.account_id)}_{line.version}": line,
         public_id(Kind.TOKEN, token.id): token,
         public_id(Kind.CARD, card.id): card,
+        public_id(Kind.BANK_ACCOUNT, bank.id): bank,
         public_id(Kind.SESSION, session.id): session,
         public_id(Kind.EVENT, event.id): event,
     }
