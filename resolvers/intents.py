@@ -16,7 +16,7 @@ the same news post it once.
 """
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -33,7 +33,7 @@ from models.ids import HOUSE, new_id
 from models.money import Currency, Money
 from models.rails import Direction, IntentState, PayoutSpeed, RailIntent
 from models.transfers import Rail, RailEnvironment, Transfer, TransferStatus
-from models.types import Id
+from models.types import Id, Timestamp
 from rails import Answer, Approved, Call, Declined, NotSent, Pending, RailAdapter, Rejected, Source, Unknown
 from resolvers import funding
 from resolvers.context import App
@@ -122,6 +122,27 @@ _changed = Command(
     .where(col(RailIntent.id) == bindparam("intent_id", type_=Id()), col(RailIntent.turn) == bindparam("its_turn"))
     .values({name: bindparam(name) for name in _NEWS})
 )
+_hurried = Command(
+    update(RailIntent)
+    .where(
+        col(RailIntent.rail) == bindparam("on_rail"),
+        col(RailIntent.network_ref) == bindparam("told_of"),
+        col(RailIntent.state).in_([IntentState.PENDING, IntentState.UNKNOWN, IntentState.REVERSING]),
+    )
+    .values(due_at=bindparam("now", type_=Timestamp()))
+)
+_waiting = Query(
+    IntentRow,
+    _INTENT.where(
+        col(RailIntent.due_at).is_(None),
+        col(RailIntent.state).in_([IntentState.PENDING, IntentState.UNKNOWN, IntentState.REVERSING]),
+    ).order_by(col(RailIntent.id)),
+)
+_retried = Command(
+    update(RailIntent)
+    .where(col(RailIntent.id) == bindparam("intent_id", type_=Id()))
+    .values(due_at=bindparam("now", type_=Timestamp()), asked=0)
+)
 _marked = Command(
     update(Transfer)
     .where(col(Transfer.id) == bindparam("transfer_id", type_=Id()))
@@ -163,6 +184,33 @@ async def intent_opened_by(app: App, journal_id: UUID) -> IntentRow:
 def as_write(intent: IntentRow) -> Write:
     """What writes a new intent, and gives it the next trace: of two who would take the same one, one tries again."""
     return Write(_insert, {name: getattr(intent, name) for name in _given})
+
+
+async def hurry(app: App, rail: Rail, network_refs: Sequence[str], now: datetime) -> None:
+    """Has a network asked at once what has become of these: somebody says that there is news."""
+    async with app.database.transaction() as transaction:
+        for network_ref in network_refs:
+            await transaction.run(_hurried, on_rail=rail, told_of=network_ref, now=now)
+
+
+# For the operator
+
+
+async def waiting(app: App) -> list[IntentRow]:
+    """What nobody asks a network about any more, because it did not say for too long: the operator decides."""
+    return await app.database.fetch(_waiting)
+
+
+async def retry(app: App, intent: IntentRow, now: datetime) -> None:
+    """Has the network asked again."""
+    async with app.database.transaction() as transaction:
+        await transaction.run(_retried, intent_id=intent.id, now=now)
+
+
+async def resolve(app: App, intent: IntentRow, answer: Approved | Declined, now: datetime) -> None:
+    """Takes an operator's word for what has become of money that waits for one."""
+    step = Step.REVERSE if intent.state is IntentState.REVERSING else Step.QUERY
+    await take_in(app, Taken(intent, step), answer, now)
 
 
 # Taking one up

@@ -25,6 +25,7 @@ from server.graphql import GraphQL
 from server.health import health
 from server.inboxes import filling_inboxes
 from server.process import running, spare_the_collector
+from server.rails import asking_networks, reading_books
 from server.rate_limits import rate_limits
 from server.sealing import sealing
 from server.security import SecurityHeaders
@@ -46,6 +47,8 @@ def create_app(settings: Settings) -> Starlette:
             running(settings) as app,
             sealing(app.database),
             filling_inboxes(app),
+            asking_networks(app),
+            reading_books(app),
             forgetting(app),
             rate_limits(settings) as limits,
         ):

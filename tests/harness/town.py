@@ -17,6 +17,7 @@ from models.transfers import Visibility
 from resolvers import accounts, funding, payments, posts, tips, top_ups, users, wallets, withdrawals
 from resolvers.context import App, TokenScope, Viewer
 from resolvers.errors import Refused, UserError
+from resolvers.funding import FundingSourceRow
 from resolvers.ids import Kind, public_id
 from resolvers.inputs import MoneyAsked
 from resolvers.payments import RecipientAsked
@@ -28,6 +29,15 @@ from schema import OperationContext, core_schema
 from server.errors import present
 
 _numbers = count(1)
+
+FINE, DECLINED, NO_FUNDS, SLOW, FAILS_LATER = (
+    "4242424242424242",
+    "4000000000000002",
+    "4000000000009995",
+    "4000000000000077",
+    "4000000000000341",
+)
+"""Cards of the sandbox, and what they do."""
 
 
 def new_key() -> str:
@@ -114,6 +124,11 @@ class Person:
     async def tops_up(self, amount: str, currency: Currency = Currency.USD, *, key: str | None = None) -> Moved:
         """Draws money from the sandbox card."""
         return await top_ups.top_up_wallet(self.ctx(), None, money(amount, currency), key=_or_new(key))
+
+    async def links(self, number: str) -> FundingSourceRow:
+        """Links a test card."""
+        kept = await funding.keep_card(self.ctx(), number, "12/2099", None)
+        return await funding.link_card(self.ctx(), kept.token)
 
     async def withdraws(
         self, amount: str, *, speed: PayoutSpeed = PayoutSpeed.INSTANT, key: str | None = None

@@ -9,13 +9,14 @@ from sqlalchemy import bindparam, update
 from sqlmodel import col
 
 from models.database import Command
+from models.rails import PayoutSpeed
 from models.transfers import Visibility
 from models.users import User
 from resolvers import accounts, funding, posts, refunds
 from resolvers.context import TokenScope
 from resolvers.ids import Kind, public_id
 from resolvers.transfers import KINDS, Moved
-from tests.harness.town import Person, Town, id_of, money, new_key
+from tests.harness.town import DECLINED, Person, Town, id_of, money, new_key
 
 PASSWORD = "correct horse battery"
 TIME = '(from: "2020-01-01T00:00:00Z", to: "2100-01-01T00:00:00Z")'
@@ -50,6 +51,8 @@ ARGUMENTS = {
     "Mutation.sendMoney": '(input: { to: { userId: "$user" }, amount: { amount: 1 }, idempotencyKey: "$key" })',
     "Mutation.refundTransfer": '(input: { transferId: "$new_payment", idempotencyKey: "$key" })',
     "Mutation.topUpWallet": '(input: { amount: { amount: 1 }, idempotencyKey: "$key" })',
+    "Mutation.withdraw": '(input: { fundingSourceId: "$card", amount: { amount: 1 }, idempotencyKey: "$key" })',
+    "Mutation.cancelWithdrawal": '(input: { transferId: "$new_withdrawal" })',
 }
 """What a field is given. `$…` is something of Ada's, and `$new_…` something that is made for one request."""
 
@@ -70,6 +73,7 @@ def _error(kind: str, mutation: str) -> str:
     return f"mutation {{ {mutation} {{ userErrors {{ ... on {kind} {{ % }} }} }} }}"
 
 
+_DECLINED = 'topUpWallet(input: { fundingSourceId: "$declining", amount: { amount: 1 }, idempotencyKey: "$key" })'
 _TOP_UP = 'topUpWallet(input: { amount: { amount: %s }, idempotencyKey: "$key" })'
 
 WAYS = {
@@ -104,6 +108,7 @@ WAYS = {
     "PostEarnings": _viewer(f"earnings{TIME} {{ topPosts {{ % }} }}"),
     "PostEdge": "{ feed { edges { % } } }",
     "PostPayload": _payload("likePost"),
+    "RailDeclinedError": _error("RailDeclinedError", _DECLINED),
     "RailTransfer": _node("RailTransfer", "top_up"),
     "RailTransferPayload": _payload("topUpWallet"),
     "Refund": _node("Refund", "refund"),
@@ -180,6 +185,8 @@ class Scene:
                 await accounts.sign_in(ctx, self.ada.handle, PASSWORD)
                 assert ctx.viewer is not None, "whoever signs in is signed in"
                 return public_id(Kind.SESSION, ctx.viewer.token_id)
+            case "new_withdrawal":
+                return _id(await self.ada.withdraws("0.01", speed=PayoutSpeed.STANDARD))
             case "new_payment":
                 return _id(await self._people["friend"].sends(self.ada))
             case _:
@@ -216,6 +223,7 @@ async def scene(town: Town) -> Scene:
     ends = datetime.now(UTC) + timedelta(days=1)
     token = (await accounts.create_access_token(ada.ctx(), "An app", [TokenScope.READ], money("5"), ends)).token
     [card] = await funding.sources_of_user(ada.ctx(), ada.id)
+    declining = await ada.links(DECLINED)
     await ada.blocks(people["blocked"])
     await people["blocking"].blocks(ada)
     moved = {
@@ -234,6 +242,7 @@ async def scene(town: Town) -> Scene:
         "wallet": public_id(Kind.WALLET, ada.id),
         "token": public_id(Kind.TOKEN, token.id),
         "card": public_id(Kind.CARD, card.id),
+        "declining": public_id(Kind.CARD, declining.id),
         "nothing": public_id(Kind.POST, ada.ctx().new_id()),
         **{name: _id(each) for name, each in moved.items()},
     }

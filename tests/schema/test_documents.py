@@ -266,6 +266,7 @@ async def test_all_that_a_person_has_of_their_own_is_under_the_viewer(scene: Sce
             "limits": [
                 {"name": "SPEND_PER_DAY", "max": {"amount": "2000.00"}, "used": {"amount": "5.00"}},
                 {"name": "TOP_UP_PER_DAY", "max": {"amount": "5000.00"}, "used": {"amount": "100.00"}},
+                {"name": "WITHDRAWAL_PER_DAY", "max": {"amount": "5000.00"}, "used": {"amount": "0.00"}},
             ],
             "fundingSources": [
                 {
