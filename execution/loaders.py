@@ -31,6 +31,8 @@ def key_of(function: Callable[..., Any], arguments: dict[str, Any]) -> Hashable:
 def _hashable(value: Any) -> Hashable:
     if isinstance(value, list):
         return tuple(map(_hashable, value))
+    if isinstance(value, dict):  # a JSON object, as a scalar may take one
+        return (dict, *((name, _hashable(each)) for name, each in value.items()))
     if is_dataclass(value):  # an input object
         return (type(value), *(_hashable(getattr(value, field.name)) for field in fields(value)))
     return value  # type: ignore[no-any-return]

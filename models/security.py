@@ -20,6 +20,10 @@ class SecurityEventKind(StrEnum):
     TOKEN_CREATED = "TOKEN_CREATED"  # noqa: S105 - the word, not one of them
     TOKEN_REVOKED = "TOKEN_REVOKED"  # noqa: S105
     SESSION_REVOKED = "SESSION_REVOKED"
+    PASSKEY_REGISTERED = "PASSKEY_REGISTERED"
+    PASSKEY_REVOKED = "PASSKEY_REVOKED"
+    SIGNED_IN_WITH_PASSKEY = "SIGNED_IN_WITH_PASSKEY"
+    PASSKEY_REFUSED = "PASSKEY_REFUSED"
     MONEY_MOVED = "MONEY_MOVED"
     CARD_LINKED = "CARD_LINKED"
     BANK_ACCOUNT_LINKED = "BANK_ACCOUNT_LINKED"
@@ -47,5 +51,5 @@ class SecurityEvent(SQLModel, table=True):
     """The session or the access token with which it was done."""
     address: str | None = Field(default=None, sa_type=Text)
     subject_id: UUID | None = Field(default=None, sa_type=Id)
-    """What it was about: a transfer, a funding source, a session or an access token."""
+    """What it was about: a transfer, a funding source, a session, an access token or a passkey."""
     created_at: datetime = Field(sa_type=Timestamp)

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime, timedelta
 from math import ceil
 from typing import NamedTuple
@@ -30,6 +30,9 @@ from resolvers.users import UserRow
 SESSION_LIFETIME = timedelta(days=30)
 LAST_USED_PRECISION = timedelta(minutes=1)
 ALL_SCOPES = tuple(TokenScope)
+
+Work = Callable[[Transaction], Awaitable[None]]
+"""What is done within a transaction."""
 
 _hasher = PasswordHasher()
 # Checked in place of a password that is not there, so that an unknown handle takes as long as a wrong password.
@@ -135,7 +138,7 @@ async def sign_up(ctx: Context, handle: str, display_name: str | None, password:
     checks.done()
     hashed = await asyncio.to_thread(_hasher.hash, password)
     user_id = await register(ctx, own, shown, None, hashed)
-    return await _begin(ctx, user_id)
+    return await begin(ctx, user_id, SecurityEventKind.SIGNED_IN)
 
 
 async def register(ctx: Context, handle: str, name: str, bio: str | None, password_hash: str | None) -> UUID:
@@ -169,7 +172,7 @@ async def sign_in(ctx: Context, handle: str, password: str) -> Session:
     account = handle[: inputs.MAX_HANDLE] if written is None else written
     wait = ctx.app.tries.begin(account, ctx.network)
     if wait:
-        raise Refused(NotPermittedError(f"There were too many wrong passwords. Try again in {_seconds(wait)}."))
+        raise Refused(NotPermittedError(f"There were too many wrong passwords. Try again in {seconds(wait)}."))
     known = None if written is None else await ctx.database.first(_credential, handle=written)
     stored = _NO_PASSWORD if known is None else known.password_hash
     matches = await asyncio.to_thread(_matches, stored, password)
@@ -182,7 +185,7 @@ async def sign_in(ctx: Context, handle: str, password: str) -> Session:
         hashed = await asyncio.to_thread(_hasher.hash, password)
         async with ctx.database.transaction() as transaction:
             await transaction.run(_rehash, owner_id=known.user_id, new_hash=hashed)
-    return await _begin(ctx, known.user_id)
+    return await begin(ctx, known.user_id, SecurityEventKind.SIGNED_IN)
 
 
 async def sign_out(ctx: Context) -> None:
@@ -264,11 +267,12 @@ async def grant_demo_token(ctx: Context, user_id: UUID, secret: str) -> None:
     await _keep(ctx, _whole(ctx, user_id, TokenKind.DEMO, "Demo", None), secret)
 
 
-async def _begin(ctx: Context, user_id: UUID) -> Session:
+async def begin(ctx: Context, user_id: UUID, kind: SecurityEventKind, also: Work | None = None) -> Session:
+    """Begins a session, with an event of this kind and what else belongs in its transaction."""
     expires_at = ctx.now() + SESSION_LIFETIME
     token = _whole(ctx, user_id, TokenKind.SESSION, "Session", expires_at)
     session = Session(_new_secret(), expires_at)
-    await _keep(ctx, token, session.secret, ctx.event(SecurityEventKind.SIGNED_IN, token.id, user_id=user_id))
+    await _keep(ctx, token, session.secret, ctx.event(kind, token.id, user_id=user_id), also=also)
     ctx.viewer = _viewer(token)
     ctx.session = session
     return session
@@ -279,8 +283,12 @@ def _whole(ctx: Context, user_id: UUID, kind: TokenKind, name: str, expires_at: 
     return TokenRow(ctx.new_id(), user_id, kind, name, scopes, None, None, ctx.now(), expires_at, None, None)
 
 
-async def _keep(ctx: Context, token: TokenRow, secret: str, *events: SecurityEventRow) -> None:
+async def _keep(
+    ctx: Context, token: TokenRow, secret: str, *events: SecurityEventRow, also: Work | None = None
+) -> None:
     async with ctx.database.transaction() as transaction:
+        if also is not None:
+            await also(transaction)
         await transaction.run(_insert_token, **token._asdict(), secret_hash=_hashed(secret))
         if events:
             await security.write(transaction, *events)
@@ -298,9 +306,10 @@ def _viewer(token: TokenRow) -> Viewer:
     return Viewer(token.user_id, token.id, token.kind, frozenset(scopes_of(token)), token.spend_limit_per_day)
 
 
-def _seconds(wait: float) -> str:
-    seconds = ceil(wait)
-    return "one second" if seconds == 1 else f"{seconds} seconds"
+def seconds(wait: float) -> str:
+    """How long to wait, in whole seconds, for people."""
+    whole = ceil(wait)
+    return "one second" if whole == 1 else f"{whole} seconds"
 
 
 def _new_secret() -> str:

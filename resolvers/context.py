@@ -61,7 +61,7 @@ class SecurityEventRow(NamedTuple):
     address: str | None
     """Where the request came from."""
     subject_id: UUID | None
-    """What it was about: a transfer, a funding source, a session or an access token."""
+    """What it was about: a transfer, a funding source, a session, an access token or a passkey."""
     created_at: datetime
 
 
@@ -104,6 +104,14 @@ class SignIns:
         self._known = {key: known for key, known in self._known.items() if known[0].token_id not in token_ids}
 
 
+class Site(NamedTuple):
+    """Where browsers find the product. Passkeys are bound to it."""
+
+    domain: str = "localhost"
+    origins: tuple[str, ...] = ("http://localhost:8000",)
+    """The pages at which a passkey is asked for, by scheme, host and port."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """The operator's choices that commands obey."""
@@ -111,6 +119,7 @@ class Policy:
     fee_basis_points: int = 0
     money_limits: bool = True
     demo: bool = False
+    site: Site = field(default_factory=Site)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +197,11 @@ class Context:
         token_id = self.viewer.token_id if self.viewer is not None and self.viewer.user_id == owner_id else None
         return SecurityEventRow(owner_id, self.new_id(), kind, token_id, self.address, subject_id, self.now())
 
-    def note_refusal(self, kind: SecurityEventKind, *, user_id: UUID | None = None) -> None:
+    def note_refusal(
+        self, kind: SecurityEventKind, subject_id: UUID | None = None, *, user_id: UUID | None = None
+    ) -> None:
         """Has a refusal written once the request has been answered."""
-        self.refusals.append(self.event(kind, user_id=user_id))
+        self.refusals.append(self.event(kind, subject_id, user_id=user_id))
 
     def reader(self) -> Viewer:
         """The viewer, who may see private data. Raises SignInRequiredError or ScopeError."""

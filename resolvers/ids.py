@@ -26,6 +26,7 @@ class Kind(StrEnum):
     BANK_ACCOUNT = "bank"
     SESSION = "session"
     EVENT = "event"
+    PASSKEY = "passkey"
 
 
 _KINDS = {str(kind): kind for kind in Kind}

@@ -1,7 +1,7 @@
 """Nodes: whatever has a public id, found by it, as far as the viewer may see it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from resolvers.context import Context, SecurityEventRow
 from resolvers.errors import BadInputError
 from resolvers.funding import SOURCES, FundingSourceRow, sources_by_id
 from resolvers.ids import Kind, NodeId, require_id
+from resolvers.passkeys import PasskeyRow, passkeys_by_id
 from resolvers.posts import posts_by_id
 from resolvers.security import events_by_id
 from resolvers.sessions import sessions_by_id
@@ -77,46 +78,56 @@ async def _own_sessions(ctx: Context, ids: list[UUID]) -> Mapping[UUID, Any]:
     return permissions.own(ctx, await sessions_by_id(ctx, ids))
 
 
+async def _own_passkeys(ctx: Context, ids: list[UUID]) -> Mapping[UUID, Any]:
+    return permissions.own(ctx, await passkeys_by_id(ctx, ids))
+
+
 async def _own_events(ctx: Context, ids: list[UUID]) -> Mapping[UUID, Any]:
     reader = permissions.reader_id(ctx)
     return {} if reader is None else await events_by_id(ctx, reader, ids)
 
 
-Subject = TransferRow | FundingSourceRow | TokenRow
+Subject = TransferRow | FundingSourceRow | TokenRow | PasskeyRow
 """What an event may be about."""
-_ABOUT_SOURCES = {
-    SecurityEventKind.CARD_LINKED,
-    SecurityEventKind.BANK_ACCOUNT_LINKED,
-    SecurityEventKind.BANK_ACCOUNT_VERIFIED,
-    SecurityEventKind.BANK_ACCOUNT_REFUSED,
-    SecurityEventKind.SOURCE_REMOVED,
+FindSubjects = Callable[[Context, list[UUID]], Awaitable[Mapping[UUID, Subject]]]
+
+
+async def _tokens(ctx: Context, ids: list[UUID]) -> Mapping[UUID, TokenRow]:
+    return await tokens_by_id(ctx, ids, (TokenKind.ACCESS, TokenKind.SESSION))
+
+
+_ABOUT: dict[SecurityEventKind, FindSubjects] = {
+    SecurityEventKind.MONEY_MOVED: transfers_by_id,
+    SecurityEventKind.CARD_LINKED: sources_by_id,
+    SecurityEventKind.BANK_ACCOUNT_LINKED: sources_by_id,
+    SecurityEventKind.BANK_ACCOUNT_VERIFIED: sources_by_id,
+    SecurityEventKind.BANK_ACCOUNT_REFUSED: sources_by_id,
+    SecurityEventKind.SOURCE_REMOVED: sources_by_id,
+    SecurityEventKind.PASSKEY_REGISTERED: passkeys_by_id,
+    SecurityEventKind.PASSKEY_REVOKED: passkeys_by_id,
+    SecurityEventKind.PASSKEY_REFUSED: passkeys_by_id,
 }
+"""How the subjects of an event are found; of all others they are sessions and access tokens."""
 
 
 async def tokens_of_events(ctx: Context, events: list[SecurityEventRow]) -> list[Subject | None]:
     """The session or the access token with which each event was done, if there was one."""
-    found = await _tokens(ctx, {event.token_id for event in events})
-    return [None if event.token_id is None else found.get(event.token_id) for event in events]
+    return await _subjects(ctx, [(_tokens, event.token_id) for event in events])
 
 
 async def subjects_of_events(ctx: Context, events: list[SecurityEventRow]) -> list[Subject | None]:
     """What each event was about. A transfer or a funding source is one of the event's owner, so they may see it."""
-    money = {event.subject_id for event in events if event.kind is SecurityEventKind.MONEY_MOVED}
-    sources = {event.subject_id for event in events if event.kind in _ABOUT_SOURCES}
-    others = {event.subject_id for event in events} - money - sources
-    transfers, linked, tokens = await asyncio.gather(  # in one trip
-        transfers_by_id(ctx, _known(money)), sources_by_id(ctx, _known(sources)), _tokens(ctx, others)
-    )
-    found: dict[UUID, Subject] = {**transfers, **linked, **tokens}
-    return [None if event.subject_id is None else found.get(event.subject_id) for event in events]
+    return await _subjects(ctx, [(_ABOUT.get(event.kind, _tokens), event.subject_id) for event in events])
 
 
-async def _tokens(ctx: Context, ids: set[UUID | None]) -> Mapping[UUID, TokenRow]:
-    return await tokens_by_id(ctx, _known(ids), (TokenKind.ACCESS, TokenKind.SESSION))
-
-
-def _known(ids: set[UUID | None]) -> list[UUID]:
-    return [key for key in ids if key is not None]
+async def _subjects(ctx: Context, asked: Sequence[tuple[FindSubjects, UUID | None]]) -> list[Subject | None]:
+    ids: dict[FindSubjects, set[UUID]] = {}
+    for find, key in asked:
+        if key is not None:
+            ids.setdefault(find, set()).add(key)
+    found = await asyncio.gather(*(find(ctx, list(keys)) for find, keys in ids.items()))  # in one trip
+    by_finder = dict(zip(ids, found, strict=True))
+    return [None if key is None else by_finder[find].get(key) for find, key in asked]
 
 
 def _own_sources(kind: SourceKind) -> Finder:
@@ -143,5 +154,6 @@ _FINDERS: dict[Kind, Finder] = {
     **{SOURCES[kind]: _own_sources(kind) for kind in SourceKind},
     Kind.SESSION: _by_key(_own_sessions),
     Kind.EVENT: _by_key(_own_events),
+    Kind.PASSKEY: _by_key(_own_passkeys),
     **dict.fromkeys((KINDS[kind] for kind in TransferKind), _transfers),
 }

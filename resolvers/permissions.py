@@ -86,8 +86,8 @@ def payer_id(ctx: Context) -> UUID | None:
     return ctx.viewer_id if _has(ctx, TokenScope.PAY) else None
 
 
-def session(ctx: Context, what: str = "Sessions and access tokens") -> Viewer:
-    """The viewer, who may manage sessions, tokens and funding sources.
+def session(ctx: Context, what: str = "Sessions, passkeys and access tokens") -> Viewer:
+    """The viewer, who may manage sessions, passkeys, tokens and funding sources.
 
     An access token may not: it would make another that may do more, or move money to a card of its own.
     """

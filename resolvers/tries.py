@@ -1,4 +1,7 @@
-"""Passwords that were tried, for each account and from each address: after several wrong ones, further tries wait."""
+"""Tries to sign in, for each account and from each address: after several that failed, further ones wait.
+
+A passkey names no account before it has been checked, so tries with one count for their address alone.
+"""
 
 import time
 from collections.abc import Callable
@@ -60,17 +63,21 @@ class Tries:
         self._accounts = _Count(self.FREE_FOR_ACCOUNT)
         self._addresses = _Count(self.FREE_FROM_ADDRESS)
 
-    def begin(self, account: str, address: str) -> float:
+    def begin(self, account: str | None, address: str) -> float:
         """Counts a try, and returns 0; or, if it comes too early, how many seconds to wait for the next one."""
         now = self._clock()
-        wait = max(self._accounts.wait(account, now), self._addresses.wait(address, now))
+        wait = self._addresses.wait(address, now)
+        if account is not None:
+            wait = max(wait, self._accounts.wait(account, now))
         if wait:
             return wait
-        self._accounts.add(account, now)
+        if account is not None:
+            self._accounts.add(account, now)
         self._addresses.add(address, now)
         return 0.0
 
-    def succeeded(self, account: str, address: str) -> None:
-        """The password of the try was right: its account begins anew, while its address may be guessing at others."""
-        self._accounts.forget(account)
+    def succeeded(self, account: str | None, address: str) -> None:
+        """The try was right: its account begins anew, while its address may be guessing at others."""
+        if account is not None:
+            self._accounts.forget(account)
         self._addresses.take_back(address)

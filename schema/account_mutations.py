@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import strawberry
 
 from execution.fields import computed
-from resolvers import accounts, sessions, users
+from resolvers import accounts, context, sessions, users
 from resolvers.context import Context, TokenScope
 from schema.accounts import AccessToken, Viewer
 from schema.errors import AccountError
@@ -15,7 +15,7 @@ from schema.money import MoneyInput
 from schema.payloads import AnyQuery, given, query_field
 from schema.sessions import Session
 
-_ERRORS = "What went wrong; empty if nothing did. After an error nothing is written and the other fields are null."
+ERRORS = "What went wrong; empty if nothing did. After an error nothing is written and the other fields are null."
 
 
 @strawberry.input(description="An account to be opened.")
@@ -74,7 +74,7 @@ class SessionPayload:
     )
     viewer: Viewer | None = strawberry.field(description="Who is signed in now.")
     query: AnyQuery = query_field()
-    user_errors: list[AccountError] = strawberry.field(description=_ERRORS)
+    user_errors: list[AccountError] = strawberry.field(description=ERRORS)
 
 
 @strawberry.type(description="A session that has ended.")
@@ -82,7 +82,7 @@ class SignOutPayload:
     """A session that has ended."""
 
     query: AnyQuery = query_field()
-    user_errors: list[AccountError] = strawberry.field(description=_ERRORS)
+    user_errors: list[AccountError] = strawberry.field(description=ERRORS)
 
 
 @strawberry.type(description="An access token that was made or revoked.")
@@ -92,7 +92,7 @@ class AccessTokenPayload:
     secret: str | None = computed(lambda payload: payload.secret, "The bearer token itself: shown this once.")
     access_token: AccessToken | None = strawberry.field(description="The token.")
     query: AnyQuery = query_field()
-    user_errors: list[AccountError] = strawberry.field(description=_ERRORS)
+    user_errors: list[AccountError] = strawberry.field(description=ERRORS)
 
 
 @strawberry.type(description="A session that was ended.")
@@ -101,7 +101,7 @@ class RevokeSessionPayload:
 
     session: Session | None = strawberry.field(description="The session, with the moment of its end.")
     query: AnyQuery = query_field()
-    user_errors: list[AccountError] = strawberry.field(description=_ERRORS)
+    user_errors: list[AccountError] = strawberry.field(description=ERRORS)
 
 
 @strawberry.type(description="All other sessions, which were ended.")
@@ -110,7 +110,7 @@ class RevokeOtherSessionsPayload:
 
     sessions: list[Session] | None = strawberry.field(description="The sessions, with the moment of their end.")
     query: AnyQuery = query_field()
-    user_errors: list[AccountError] = strawberry.field(description=_ERRORS)
+    user_errors: list[AccountError] = strawberry.field(description=ERRORS)
 
 
 Values = Mapping[str, Any]
@@ -119,13 +119,13 @@ Values = Mapping[str, Any]
 async def sign_up(ctx: Context, *, input: Annotated[SignUpInput, "The account to be opened."]) -> Values:
     """Opens an account and signs it in."""
     session = await accounts.sign_up(ctx, input.handle, given(input.display_name), input.password)
-    return {"token": session.secret, "viewer": await _viewer(ctx)}
+    return await begun(ctx, session)
 
 
 async def sign_in(ctx: Context, *, input: Annotated[SignInInput, "Who signs in."]) -> Values:
     """Begins a session."""
     session = await accounts.sign_in(ctx, input.handle, input.password)
-    return {"token": session.secret, "viewer": await _viewer(ctx)}
+    return await begun(ctx, session)
 
 
 async def sign_out(ctx: Context) -> Values:
@@ -169,6 +169,8 @@ async def revoke_other_sessions(ctx: Context) -> Values:
     return {"sessions": await sessions.revoke_other_sessions(ctx)}
 
 
-async def _viewer(ctx: Context) -> Any:
+async def begun(ctx: Context, session: context.Session) -> Values:
+    """The payload of a session that this request has begun."""
     assert ctx.viewer_id is not None, "a session has a viewer"
-    return (await users.users_by_id(ctx, [ctx.viewer_id]))[ctx.viewer_id]
+    viewer = (await users.users_by_id(ctx, [ctx.viewer_id]))[ctx.viewer_id]
+    return {"token": session.secret, "viewer": viewer}

@@ -6,7 +6,7 @@ import strawberry
 
 from execution.fields import Rows, computed, edge
 from models.accounts import TokenKind
-from resolvers import accounts, earnings, funding, limits, security, sessions
+from resolvers import accounts, earnings, funding, limits, passkeys, security, sessions
 from resolvers.context import TokenScope
 from resolvers.ids import Kind
 from resolvers.wallets import WalletRow
@@ -15,6 +15,7 @@ from schema.errors import Limit
 from schema.funding import FundingSource
 from schema.money import Money
 from schema.nodes import Node, global_id
+from schema.passkeys import Passkey
 from schema.security import SecurityEventConnection
 from schema.sessions import SessionConnection
 from schema.users import User
@@ -53,10 +54,13 @@ class Viewer:
     access_tokens: list[AccessToken] = edge(
         accounts.access_tokens_of, "The tokens that they have made and not revoked, newest first."
     )
+    passkeys: list[Passkey] = edge(
+        passkeys.passkeys_of, "The passkeys that they have registered and not revoked, newest first."
+    )
     sessions: SessionConnection = edge(
         sessions.sessions_of, "Where they are signed in, the session that began last first."
     )
     security_events: SecurityEventConnection = edge(
         security.security_events_of,
-        "Sign-ins, tokens, money and refusals: what has happened with the account, newest first.",
+        "Sign-ins, tokens, passkeys, money and refusals: what has happened with the account, newest first.",
     )

@@ -112,12 +112,17 @@ _enum(
     "What has happened with an account. There may be more kinds in future.",
     {
         SecurityEventKind.SIGNED_UP: "The account was opened.",
-        SecurityEventKind.SIGNED_IN: "A session began.",
+        SecurityEventKind.SIGNED_IN: "A session began, by signing up or with the password.",
         SecurityEventKind.SIGN_IN_FAILED: "Somebody gave a wrong password; 20 are listed an hour.",
         SecurityEventKind.SIGNED_OUT: "A session was ended by signing out.",
         SecurityEventKind.TOKEN_CREATED: "An access token was made.",
         SecurityEventKind.TOKEN_REVOKED: "An access token was revoked.",
         SecurityEventKind.SESSION_REVOKED: "A session was ended from another one.",
+        SecurityEventKind.PASSKEY_REGISTERED: "A passkey was registered.",
+        SecurityEventKind.PASSKEY_REVOKED: "A passkey was revoked.",
+        SecurityEventKind.SIGNED_IN_WITH_PASSKEY: "A session began with a passkey.",
+        SecurityEventKind.PASSKEY_REFUSED: "A passkey's answer was wrong, or its count went back, as a copy's would; 20"
+        " are listed an hour.",
         SecurityEventKind.MONEY_MOVED: "The account tipped, paid, refunded, topped up or withdrew.",
         SecurityEventKind.CARD_LINKED: "A debit card was linked.",
         SecurityEventKind.BANK_ACCOUNT_LINKED: "A bank account was linked.",

@@ -2,7 +2,7 @@
 
 import strawberry
 
-from schema import account_mutations, content_mutations, funding_mutations, money_mutations
+from schema import account_mutations, content_mutations, funding_mutations, money_mutations, passkey_mutations
 from schema.payloads import mutation
 
 
@@ -24,6 +24,21 @@ class Mutation:
     )
     revoke_other_sessions: account_mutations.RevokeOtherSessionsPayload = mutation(
         account_mutations.revoke_other_sessions, "Ends all of the viewer's sessions but the one that asks."
+    )
+    begin_passkey_registration: passkey_mutations.BeginPasskeyRegistrationPayload = mutation(
+        passkey_mutations.begin_passkey_registration, "Begins to register a passkey, with which the viewer can sign in."
+    )
+    register_passkey: passkey_mutations.PasskeyPayload = mutation(
+        passkey_mutations.register_passkey, "Registers the passkey that a browser has made for the viewer."
+    )
+    begin_passkey_sign_in: passkey_mutations.BeginPasskeySignInPayload = mutation(
+        passkey_mutations.begin_passkey_sign_in, "Begins to sign in with a passkey, whosever it is."
+    )
+    sign_in_with_passkey: account_mutations.SessionPayload = mutation(
+        passkey_mutations.sign_in_with_passkey, "Begins a session with a passkey's answer."
+    )
+    revoke_passkey: passkey_mutations.PasskeyPayload = mutation(
+        passkey_mutations.revoke_passkey, "Makes one of the viewer's passkeys useless. Sessions that it began stay."
     )
     create_post: content_mutations.PostPayload = mutation(
         content_mutations.create_post, "Posts a text, perhaps as a reply or with a quote."

@@ -1,4 +1,4 @@
-"""Scalars: exact money, 64-bit integers and moments, all as JSON strings."""
+"""Scalars: exact money, 64-bit integers and moments, all as JSON strings; and what is passed on as it is."""
 
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -12,6 +12,7 @@ MAX_DIGITS = 64
 
 BigInt = NewType("BigInt", int)
 URL = NewType("URL", str)
+JSONObject = NewType("JSONObject", dict[str, Any])
 
 
 def _parse_decimal(value: Any) -> Decimal:
@@ -68,6 +69,16 @@ def _big_int(value: int) -> str:
     return str(value)
 
 
+def _parse_json_object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError('A JSONObject is an object such as {"id": "1"}.')
+    return value
+
+
+def _json_object(value: dict[str, Any]) -> dict[str, Any]:
+    return value
+
+
 def _never(value: Any) -> Any:
     raise ValueError("A URL is not taken as input.")
 
@@ -98,5 +109,12 @@ SCALARS: dict[object, ScalarDefinition] = {
         serialize=str,
         parse_value=_never,
         specified_by_url="https://url.spec.whatwg.org/",
+    ),
+    JSONObject: strawberry.scalar(
+        name="JSONObject",
+        description="A JSON object that a browser's own functions make and take, as it is.",
+        serialize=_json_object,
+        parse_value=_parse_json_object,
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc8259",
     ),
 }

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from ledger import Ledger
 from models.database import open_database
 from rails import sandbox_rails
-from resolvers.context import App, Policy
+from resolvers.context import App, Policy, Site
 from server.settings import Settings
 from server.vault_keys import open_vault
 
@@ -43,4 +43,9 @@ def spare_the_collector() -> None:
 
 
 def _policy(settings: Settings) -> Policy:
-    return Policy(fee_basis_points=settings.fee_basis_points, money_limits=settings.money_limits, demo=settings.demo)
+    return Policy(
+        fee_basis_points=settings.fee_basis_points,
+        money_limits=settings.money_limits,
+        demo=settings.demo,
+        site=Site(settings.passkey_domain, settings.passkeys_at),
+    )

@@ -21,9 +21,10 @@ def serve(settings: Settings) -> None:
         )
     persisted(settings)  # a document that cannot be read is told now, in one line
     bound = bind(settings.host, settings.port)  # first, so that a port that is taken costs no wait
+    settings = settings.model_copy(update={"port": bound.getsockname()[1]})  # which 0 has left open
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C: what was begun is tidied up
     telemetry.configure(settings.log_format, settings.log_level)
     console = Console(highlight=False)
     prepare(settings, console)
-    address = http_address(settings.host, bound.getsockname()[1])
+    address = http_address(settings.host, settings.port)
     listen(settings, bound, lambda: banner.show(console, settings, address))

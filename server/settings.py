@@ -25,6 +25,9 @@ POSTGRESQL = ("postgresql://", "postgres://")
 REDIS = ("redis://", "rediss://", "unix://")
 
 _VAULT_KEY = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]=", re.ASCII)
+LOCALHOST = "localhost"
+DOMAIN = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[1-9][0-9]{0,4})?|android:apk-key-hash:[\w-]{43}")
 
 ON_OR_OFF = "on or off"
 
@@ -55,6 +58,22 @@ def _vault_keys(value: SecretStr) -> SecretStr:
     if not are_vault_keys(keys):
         raise ValueError("no keys")
     return SecretStr(",".join(keys))
+
+
+def _domain(name: str) -> str:
+    if not DOMAIN.fullmatch(name):
+        raise ValueError(name)
+    return name
+
+
+def _origins(listed: str) -> str:
+    if not all(ORIGIN.fullmatch(origin) for origin in _listed(listed)):
+        raise ValueError(listed)
+    return listed
+
+
+def _listed(text: str) -> list[str]:
+    return [item.strip() for item in text.split(",")]
 
 
 def _setting(default: Any, description: str, must_be: str, **rules: Any) -> Any:
@@ -123,6 +142,14 @@ class Settings(BaseSettings):
         "From where X-Forwarded-For and X-Forwarded-Proto are believed.",
         "IP addresses and networks with commas between them",
     )
+    passkey_domain: Annotated[str, AfterValidator(_domain)] = _setting(
+        LOCALHOST, "The domain that passkeys are bound to, for good.", "a domain in lower case, such as example.org"
+    )
+    passkey_origins: Annotated[str, AfterValidator(_origins)] | None = _setting(
+        None,
+        "The pages at which passkeys are taken. Without any: https at the domain, or http at localhost and the port.",
+        "origins like https://example.org with commas between them",
+    )
     log_format: Literal["console", "json"] = _setting("console", "How log lines are written.", "console or json")
     log_level: Literal["debug", "info", "warning", "error"] = _setting(
         "info", "How much is logged; debug has a line for each request.", "debug, info, warning or error"
@@ -137,6 +164,15 @@ class Settings(BaseSettings):
     def vault_url(self) -> str:
         """The address of the database in which the vault is."""
         return self.vault_database or self.database_url
+
+    @property
+    def passkeys_at(self) -> tuple[str, ...]:
+        """The origins at which passkeys are taken, be they set or the default."""
+        if self.passkey_origins is not None:
+            return tuple(_listed(self.passkey_origins))
+        if self.passkey_domain != LOCALHOST:
+            return (f"https://{self.passkey_domain}",)
+        return (f"http://{LOCALHOST}" if self.port == 80 else f"http://{LOCALHOST}:{self.port}",)
 
     @property
     def default_file(self) -> Path:

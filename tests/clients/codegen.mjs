@@ -15,6 +15,7 @@ const config = {
     BigInt: 'string',
     DateTime: 'string',
     Decimal: { input: 'string | number', output: 'string' },
+    JSONObject: 'object',
     URL: 'string',
   },
   enumsAsTypes: true,

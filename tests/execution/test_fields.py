@@ -1,6 +1,7 @@
 """Fields over rows, on a toy schema: what is read how often, and what the schema says of it."""
 
 import asyncio
+from collections.abc import Hashable
 from typing import Annotated, Any, NamedTuple
 
 import pytest
@@ -8,7 +9,7 @@ import strawberry
 from graphql import GraphQLSchema, graphql
 
 from execution.fields import BATCH, COMPUTE, ROOT, computed, edge, root
-from execution.loaders import Loaders
+from execution.loaders import Loaders, key_of
 
 
 class AuthorRow(NamedTuple):
@@ -192,6 +193,14 @@ async def test_the_order_of_arguments_and_spelled_out_defaults_make_no_other_cal
         " c: books(first: 1) { title } } } }",
     )
     assert shelf.names().count("books") == 1
+
+
+def test_json_objects_and_lists_tell_calls_apart() -> None:
+    def key(value: Any) -> Hashable:
+        return key_of(books_of, {"value": value})
+
+    assert len({key(value) for value in ({}, {"a": 1}, {"a": 2}, {"a": {"a": 1}}, {"a": [1]}, [{"a": 1}])}) == 6
+    assert key({"a": [{"b": 1}]}) == key({"a": [{"b": 1}]})
 
 
 async def test_after_forget_everything_is_looked_up_anew(shelf: Shelf) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import urlsafe_b64encode
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from random import Random
@@ -22,6 +23,7 @@ from graphql import (
     get_named_type,
     get_nullable_type,
     is_required_input_field,
+    parse_value,
 )
 from hypothesis import strategies as st
 from hypothesis_graphql import nodes
@@ -203,10 +205,22 @@ KINDS = {
     "transferId": "tip",
     "fundingSourceId": "card",
 }
+_CLIENT_DATA = b'{"type": "webauthn.get", "challenge": "AAAA", "origin": "http://localhost:8000"}'
+CREDENTIALS = [
+    "{}",
+    "{id: null, rawId: [], response: {}}",
+    *(
+        f'{{id: "AAAA", rawId: "AAAA", type: "public-key", response: {{clientDataJSON: "{client}",'
+        ' authenticatorData: "AAAA", attestationObject: "o2M_", signature: "", userHandle: ""}}'
+        for client in ("", "e30", "bnVsbA", urlsafe_b64encode(_CLIENT_DATA).decode())
+    ),
+]
+"""What passkeys answer, or nearly so, as GraphQL writes it."""
 SCALARS: dict[str, st.SearchStrategy[Any]] = {
     "Decimal": st.sampled_from(["1", "0.01", "5.00", "20"]).map(nodes.String),
     "BigInt": st.integers(-5, 5).map(nodes.Int),
     "DateTime": st.just("2026-11-23T08:30:00Z").map(nodes.String),
+    "JSONObject": st.sampled_from(CREDENTIALS).map(parse_value),
 }
 
 

@@ -54,6 +54,7 @@ SCALARS: dict[str, st.SearchStrategy[Any]] = {
     "Decimal": st.sampled_from(AMOUNTS).map(nodes.String),
     "BigInt": st.integers(-5, 5).map(nodes.Int),
     "DateTime": st.sampled_from(MOMENTS).map(nodes.String),
+    "JSONObject": st.just(nodes.Object([])),
 }
 ID_NAMES = {"id", "postId", "replyToId", "quoteOfId", "userId", "transferId", "fundingSourceId"}
 
@@ -228,6 +229,7 @@ class Twin:
 
 _OWN = re.compile(
     r"[a-z]+_[0-9a-f]{32}(_\d+)?|hat_[\w-]{20,}|\d{4}-\d\d-\d\dT[\d:.]+Z|(?<=ursor\":\")[\w-]+(?=\")|seed_[\w-]+"
+    r"|(?<=\"challenge\":\")[\w-]+|(?<=\"user\":\{\"id\":\")[\w-]{22}(?=\",\"name\")"
 )
 
 

@@ -12,7 +12,9 @@ from resolvers.errors import BadInputError
 from resolvers.ids import Kind, public_id
 from resolvers.nodes import MAX_NODES
 from resolvers.wallets import WalletRow
+from tests.harness.authenticator import Authenticator
 from tests.harness.backdoor import Backdoor
+from tests.harness.passkeys import registered
 from tests.harness.town import Person, Town, id_of, new_key
 
 TRANSFERS = ("payment_", "refund_", "topup_")
@@ -44,6 +46,7 @@ async def house(town: Town) -> House:
     tip = (await ada.tips(post)).transfer
     payment = (await ada.sends(ben)).transfer
     token = (await accounts.create_access_token(ada.ctx(), "An app", [TokenScope.READ], None, None)).token
+    passkey = await registered(ada, Authenticator())
     [card] = await funding.sources_of_user(ada.ctx(), ada.id)
     bank = await funding.link_bank_account(ada.ctx(), "110000000", "000123456789")
     [page] = await wallets.entries_of(ada.ctx(), [WalletRow(ada.id)])
@@ -66,6 +69,7 @@ async def house(town: Town) -> House:
         public_id(Kind.BANK_ACCOUNT, bank.id): bank,
         public_id(Kind.SESSION, session.id): session,
         public_id(Kind.EVENT, event.id): event,
+        public_id(Kind.PASSKEY, passkey.id): passkey,
     }
     assert {key.partition("_")[0] for key in house.everything} == set(Kind)
     return house

@@ -1,9 +1,11 @@
 """Ada and what is hers, those who ask for it, and the ways on which they come to it."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from string import Template
+from typing import Any
 
 from sqlalchemy import bindparam, update
 from sqlmodel import col
@@ -12,10 +14,11 @@ from models.database import Command
 from models.rails import PayoutSpeed
 from models.transfers import Visibility
 from models.users import User
-from resolvers import accounts, funding, posts, refunds
+from resolvers import accounts, funding, passkeys, posts, refunds
 from resolvers.context import TokenScope
 from resolvers.ids import Kind, public_id
 from resolvers.transfers import KINDS, Moved
+from tests.harness.authenticator import Authenticator
 from tests.harness.town import DECLINED, Person, Town, id_of, money, new_key
 
 PASSWORD = "correct horse battery"
@@ -40,6 +43,9 @@ ARGUMENTS = {
     "Mutation.createAccessToken": '(input: { name: "An app", scopes: [READ] })',
     "Mutation.revokeAccessToken": '(input: { id: "$new_token" })',
     "Mutation.revokeSession": '(input: { id: "$new_session" })',
+    "Mutation.registerPasskey": '(input: { name: "Phone", credential: $new_credential })',
+    "Mutation.signInWithPasskey": "(input: { credential: $new_answer })",
+    "Mutation.revokePasskey": '(input: { id: "$new_passkey" })',
     "Mutation.createPost": '(input: { text: "Well", replyToId: "$new_post" })',
     "Mutation.editPost": '(input: { id: "$new_post", text: "Changed" })',
     "Mutation.deletePost": '(input: { id: "$new_post" })',
@@ -82,6 +88,8 @@ WAYS = {
     "AccessToken": _node("AccessToken", "token"),
     "AccessTokenPayload": _payload("createAccessToken"),
     "Balance": _node("Wallet", "wallet", "balance { % }"),
+    "BeginPasskeyRegistrationPayload": _payload("beginPasskeyRegistration"),
+    "BeginPasskeySignInPayload": _payload("beginPasskeySignIn"),
     "DebitCard": _node("DebitCard", "card"),
     "DeletePostPayload": _payload("deletePost"),
     "Earnings": _viewer(f"earnings{TIME} {{ % }}"),
@@ -101,6 +109,8 @@ WAYS = {
     "NotFoundError": _error("NotFoundError", 'likePost(input: { id: "$nothing" })'),
     "NotPermittedError": _error("NotPermittedError", f"editPost{ARGUMENTS['Mutation.editPost']}"),
     "PageInfo": "{ feed { pageInfo { % } } }",
+    "Passkey": _node("Passkey", "passkey"),
+    "PasskeyPayload": _payload("registerPasskey"),
     "Payment": _node("Payment", "payment"),
     "PaymentPayload": _payload("sendMoney"),
     "Post": '{ post(id: "$post") { % } }',
@@ -147,10 +157,11 @@ WAYS = {
 class Scene:
     """Ada, what is hers, and those who ask for it."""
 
-    def __init__(self, town: Town, things: dict[str, str], people: dict[str, Person]) -> None:
+    def __init__(self, town: Town, things: dict[str, str], people: dict[str, Person], phone: Authenticator) -> None:
         self._town = town
         self._things = things
         self._people = people
+        self._phone = phone
 
     @property
     def ada(self) -> Person:
@@ -185,12 +196,21 @@ class Scene:
                 await accounts.sign_in(ctx, self.ada.handle, PASSWORD)
                 assert ctx.viewer is not None, "whoever signs in is signed in"
                 return public_id(Kind.SESSION, ctx.viewer.token_id)
-            case "new_withdrawal":
-                return _id(await self.ada.withdraws("0.01", speed=PayoutSpeed.STANDARD))
-            case "new_payment":
-                return _id(await self._people["friend"].sends(self.ada))
+            case "new_credential":
+                return _literal(await _made(self.ada, Authenticator()))
+            case "new_answer":
+                return _literal(self._phone.get(dict(await passkeys.begin_sign_in(self._town.stranger()))))
+            case "new_passkey":
+                return await _registered(self.ada, Authenticator())
+            case "new_payment" | "new_withdrawal":
+                return _id(await self._moved(name))
             case _:
                 return self._things[name]
+
+    async def _moved(self, name: str) -> Moved:
+        if name == "new_withdrawal":
+            return await self.ada.withdraws("0.01", speed=PayoutSpeed.STANDARD)
+        return await self._people["friend"].sends(self.ada)
 
 
 async def scene(town: Town) -> Scene:
@@ -222,6 +242,8 @@ async def scene(town: Town) -> Scene:
     refund = await refunds.refund_transfer(friend.ctx(), _id(returned), None, key=new_key())
     ends = datetime.now(UTC) + timedelta(days=1)
     token = (await accounts.create_access_token(ada.ctx(), "An app", [TokenScope.READ], money("5"), ends)).token
+    phone = Authenticator()
+    passkey = await _registered(ada, phone)
     [card] = await funding.sources_of_user(ada.ctx(), ada.id)
     declining = await ada.links(DECLINED)
     await ada.blocks(people["blocked"])
@@ -243,10 +265,11 @@ async def scene(town: Town) -> Scene:
         "token": public_id(Kind.TOKEN, token.id),
         "card": public_id(Kind.CARD, card.id),
         "declining": public_id(Kind.CARD, declining.id),
+        "passkey": passkey,
         "nothing": public_id(Kind.POST, ada.ctx().new_id()),
         **{name: _id(each) for name, each in moved.items()},
     }
-    return Scene(town, things, {**people, "owner": ada})
+    return Scene(town, things, {**people, "owner": ada}, phone)
 
 
 async def _sign_up(town: Town, handle: str) -> Person:
@@ -256,6 +279,20 @@ async def _sign_up(town: Town, handle: str) -> Person:
     async with ctx.database.transaction() as transaction:
         await transaction.run(_picture, whose=handle)
     return Person(town.app, ctx.viewer.user_id, handle)
+
+
+async def _made(person: Person, phone: Authenticator) -> dict[str, Any]:
+    return phone.create(dict(await passkeys.begin_registration(person.ctx())))
+
+
+async def _registered(person: Person, phone: Authenticator) -> str:
+    passkey = await passkeys.register(person.ctx(), await _made(person, phone), "Phone")
+    return public_id(Kind.PASSKEY, passkey.id)
+
+
+def _literal(value: dict[str, Any]) -> str:
+    """An object as GraphQL writes it: with names that are not in quotes."""
+    return re.sub(r'"(\w+)":', r"\1:", json.dumps(value))
 
 
 def _id(moved: Moved) -> str:

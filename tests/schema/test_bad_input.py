@@ -50,6 +50,13 @@ NO_AMOUNTS: Values = ["", "abc", "NaN", "-Infinity", "1_000", "1,00", "0x1F", "\
 NO_AMOUNTS += [1.5, 1e300, True, None, [], ["1"], {}, {"amount": "1"}]
 NO_MOMENTS: Values = ["", "now", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", NUL, 0, 1.5, True, {}]
 
+_RESPONSE = dict.fromkeys(("clientDataJSON", "attestationObject", "authenticatorData", "signature"), "AAAA")
+BAD_CREDENTIALS: Values = [
+    *(None, "", "{}", 1, True, [], {}, {"id": "x"}, {LONG: LONG}, {"id": 10**400}),
+    *({"id": bad, "rawId": bad, "type": "public-key", "response": _RESPONSE} for bad in [*NEVER_TEXT, "AAAA"]),
+    {"id": "AAAA", "rawId": "AAAA", "type": "public-key", "response": {}},
+]
+
 ERRORS = "userErrors { __typename ... on UserError { code message path } }"
 
 
@@ -101,6 +108,14 @@ def _account_mutations() -> list[Mutation]:
             },
         ),
         Mutation("revokeAccessToken", "accessToken", {"id": f"token_{UNKNOWN.hex}"}, {"id": [*BAD_IDS, *NO_IDS, None]}),
+        Mutation(
+            "registerPasskey",
+            "passkey",
+            {"name": "Phone", "credential": {}},
+            {"name": [*BAD_TEXTS, *NO_STRINGS, None], "credential": BAD_CREDENTIALS},
+        ),
+        Mutation("signInWithPasskey", "viewer", {"credential": {}}, {"credential": BAD_CREDENTIALS}),
+        Mutation("revokePasskey", "passkey", {"id": f"passkey_{UNKNOWN.hex}"}, {"id": [*BAD_IDS, *NO_IDS, None]}),
     ]
 
 
@@ -165,6 +180,8 @@ def _mutations(post: str = "", own: str = "", other: str = "") -> list[Mutation]
     return [*_account_mutations(), *_content_mutations(post, own, other), *_money_mutations(post, own, other)]
 
 
+NEVER_GOOD = {"signIn", "revokeAccessToken", "registerPasskey", "signInWithPasskey", "revokePasskey"}
+"""What needs something that is made for it: other tests see to these."""
 NAMES = [mutation.name for mutation in _mutations()]
 
 
@@ -221,7 +238,7 @@ async def test_a_mutation_refuses_bad_input_and_writes_nothing(scene: Scene, bac
     assert await contents(backdoor) == before
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in {"signUp", "signIn"}])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in {"signUp", "signIn", "signInWithPasskey"}])
 async def test_a_mutation_by_nobody_is_unauthenticated_and_writes_nothing(
     scene: Scene, backdoor: Backdoor, name: str
 ) -> None:
@@ -232,7 +249,7 @@ async def test_a_mutation_by_nobody_is_unauthenticated_and_writes_nothing(
     assert await contents(backdoor) == before
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in {"signIn", "revokeAccessToken"}])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in NEVER_GOOD])
 async def test_the_good_input_is_taken(scene: Scene, name: str) -> None:
     mutation = scene.mutations[name]
     [payload] = (await scene.town.ask(mutation.document(), scene.ada, input=mutation.good)).data.values()

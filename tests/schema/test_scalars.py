@@ -20,7 +20,7 @@ def scalar(name: str) -> GraphQLScalarType:
     return found
 
 
-DECIMAL, BIG_INT, DATE_TIME, URL = map(scalar, ("Decimal", "BigInt", "DateTime", "URL"))
+DECIMAL, BIG_INT, DATE_TIME, URL, JSON = map(scalar, ("Decimal", "BigInt", "DateTime", "URL", "JSONObject"))
 FAULTS = (ValueError, GraphQLError)
 
 
@@ -112,6 +112,19 @@ def test_nobody_gives_a_url() -> None:
     with pytest.raises(FAULTS):
         URL.parse_value("https://example.com")
     assert URL.serialize("https://example.com") == "https://example.com"
+
+
+def test_a_json_object_is_taken_and_given_as_it_is() -> None:
+    value = {"id": "a", "list": [1, 1.5, None, {"deep": True}]}
+    assert JSON.parse_value(value) == value
+    assert JSON.parse_literal(parse_value('{id: "a", list: [1, 1.5, null, {deep: true}]}')) == value
+    assert JSON.serialize(value) == value
+
+
+@pytest.mark.parametrize("other", ["", "{}", 1, 1.5, True, None, [], [{}]])
+def test_what_is_no_object_is_no_json_object(other: Any) -> None:
+    with pytest.raises(FAULTS):
+        JSON.parse_value(other)
 
 
 @pytest.mark.parametrize(

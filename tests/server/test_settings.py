@@ -41,6 +41,30 @@ def test_limits_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not load().money_limits
 
 
+def test_passkeys_are_taken_at_localhost_and_its_port_unless_a_domain_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (load().passkey_domain, load().passkeys_at) == ("localhost", ("http://localhost:8000",))
+    assert load(port=8001).passkeys_at == ("http://localhost:8001",)
+    assert load(port=80).passkeys_at == ("http://localhost",), "a browser leaves out the port that goes without saying"
+    monkeypatch.setenv("HATFUL_PASSKEY_DOMAIN", "example.org")
+    assert load().passkeys_at == ("https://example.org",)
+    monkeypatch.setenv("HATFUL_PASSKEY_ORIGINS", "https://example.org, https://www.example.org:8443")
+    assert load().passkeys_at == ("https://example.org", "https://www.example.org:8443")
+
+
+@pytest.mark.parametrize("domain", ["127.0.0.1", "::1", "Example.org", "https://example.org", "a..b", "-a.org", "a b"])
+def test_what_is_no_domain_is_refused(monkeypatch: pytest.MonkeyPatch, domain: str) -> None:
+    monkeypatch.setenv("HATFUL_PASSKEY_DOMAIN", domain)
+    must_be = "a domain in lower case, such as example.org"
+    assert complaint() == f"HATFUL_PASSKEY_DOMAIN is {domain!r}, but must be {must_be}."
+
+
+@pytest.mark.parametrize("origins", ["example.org", "https://example.org/", "https://a.org,", "*", "https://a.org:0"])
+def test_what_is_no_origin_is_refused(monkeypatch: pytest.MonkeyPatch, origins: str) -> None:
+    monkeypatch.setenv("HATFUL_PASSKEY_ORIGINS", origins)
+    must_be = "origins like https://example.org with commas between them"
+    assert complaint() == f"HATFUL_PASSKEY_ORIGINS is {origins!r}, but must be {must_be}."
+
+
 def test_a_variable_that_is_empty_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HATFUL_PORT", "")
     assert load().port == 8000
