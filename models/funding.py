@@ -42,7 +42,6 @@ class FundingSource(SQLModel, table=True):
 
     id: UUID = Field(primary_key=True, sa_type=Id)
     user_id: UUID = Field(sa_type=Id)
-    kind: SourceKind = Field(sa_type=choice(SourceKind))
     rail: Rail = Field(sa_type=choice(Rail))
     label: str = Field(sa_type=Text)
     brand: str | None = Field(default=None, sa_type=Text)
@@ -51,9 +50,10 @@ class FundingSource(SQLModel, table=True):
     expires: str | None = Field(default=None, sa_type=Text)
     """The last month in which a card is good: MM/YYYY."""
     verified: bool = Field(sa_type=Flag)
+    created_at: datetime = Field(sa_type=Timestamp)
+    kind: SourceKind = Field(sa_type=choice(SourceKind))
     reference: str | None = Field(default=None, sa_type=Text)
     """What its rail knows it by: the vault's token, or the network's own name for it; gone once it is forgotten."""
     fingerprint: str | None = Field(default=None, sa_type=Text)
     """A keyed hash of its number."""
     removed_at: datetime | None = Field(default=None, sa_type=Timestamp)
-    created_at: datetime = Field(sa_type=Timestamp)
