@@ -46,6 +46,7 @@ async def _run(ports: Ports, folder: Path, announce: Announce) -> None:
     bound = [_bind(face.port) for face in every]
     for face, listening in zip(every, bound, strict=True):
         addresses[face.name] = f"{'https' if face.tls else 'http'}://{HOST}:{listening.getsockname()[1]}"
+        face.ready(addresses[face.name])
     servers = [_Server(_config(face)) for face in every]
     _stop_on_signals(servers)
     async with asyncio.TaskGroup() as tasks:
