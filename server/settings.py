@@ -150,6 +150,9 @@ class Settings(BaseSettings):
         "The pages at which passkeys are taken. Without any: https at the domain, or http at localhost and the port.",
         "origins like https://example.org with commas between them",
     )
+    visa: Path | None = _setting(
+        None, "What was agreed with Visa, in a TOML file. Without one, nothing goes over Visa Direct.", "a TOML file"
+    )
     log_format: Literal["console", "json"] = _setting("console", "How log lines are written.", "console or json")
     log_level: Literal["debug", "info", "warning", "error"] = _setting(
         "info", "How much is logged; debug has a line for each request.", "debug, info, warning or error"
