@@ -1,10 +1,14 @@
-"""What has happened with an account that its owner should know of. Rows are added and, by triggers, never changed."""
+"""What has happened with an account that its owner should know of.
+
+Rows are added and, by triggers, never changed, but that an old one's address may be erased.
+"""
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text
+from sqlalchemy import Index, Text, text
 from sqlmodel import Field, SQLModel
 
 from models.types import Id, Timestamp, choice, table_args
@@ -34,15 +38,21 @@ class SecurityEventKind(StrEnum):
     LIMIT_REFUSED = "LIMIT_REFUSED"
 
 
+_ADDRESS_IS_KEPT: Any = {
+    "sqlite_where": text("address IS NOT NULL"),
+    "postgresql_where": text("address IS NOT NULL"),
+}
+
+
 class SecurityEvent(SQLModel, table=True):
     """Something that has happened with `user`'s account.
 
-    One is written with every tip, so its key is its one index. No check lists the kinds: there will be more of them,
-    and a table of this size is not written anew for that.
+    One is written with every tip, so there is one index beside its key, of the rows whose address is to be erased one
+    day. No check lists the kinds: there will be more of them, and a table of this size is not written anew for that.
     """
 
     __tablename__ = "security_events"
-    __table_args__ = table_args()
+    __table_args__ = table_args(Index("security_events_with_address", "id", **_ADDRESS_IS_KEPT))
 
     user_id: UUID = Field(primary_key=True, sa_type=Id)
     id: UUID = Field(primary_key=True, sa_type=Id)
@@ -50,6 +60,7 @@ class SecurityEvent(SQLModel, table=True):
     token_id: UUID | None = Field(default=None, sa_type=Id)
     """The session or the access token with which it was done."""
     address: str | None = Field(default=None, sa_type=Text)
+    """Where the request came from; erased after a while."""
     subject_id: UUID | None = Field(default=None, sa_type=Id)
     """What it was about: a transfer, a funding source, a session, an access token or a passkey."""
     created_at: datetime = Field(sa_type=Timestamp)

@@ -170,7 +170,7 @@ async def sign_in(ctx: Context, handle: str, password: str) -> Session:
     """
     written = inputs.known_handle(handle)
     account = handle[: inputs.MAX_HANDLE] if written is None else written
-    wait = ctx.app.tries.begin(account, ctx.network)
+    wait = await ctx.app.tries.begin(account, ctx.network)
     if wait:
         raise Refused(NotPermittedError(f"There were too many wrong passwords. Try again in {seconds(wait)}."))
     known = None if written is None else await ctx.database.first(_credential, handle=written)
@@ -180,7 +180,7 @@ async def sign_in(ctx: Context, handle: str, password: str) -> Session:
         if known is not None:
             ctx.note_refusal(SecurityEventKind.SIGN_IN_FAILED, user_id=known.user_id)
         raise Refused(InputError("The handle or the password is wrong."))
-    ctx.app.tries.succeeded(account, ctx.network)
+    await ctx.app.tries.succeeded(account, ctx.network)
     if _hasher.check_needs_rehash(stored):
         hashed = await asyncio.to_thread(_hasher.hash, password)
         async with ctx.database.transaction() as transaction:

@@ -19,7 +19,7 @@ from models.money import Money
 from models.security import SecurityEventKind
 from rails import Rails
 from resolvers.errors import NotPermittedError, Refused, ScopeError, SignInRequiredError
-from resolvers.tries import Tries
+from resolvers.tries import Tries, TriesInMemory
 
 ATTEMPTS = 8
 Result = TypeVar("Result")
@@ -131,7 +131,7 @@ class App:
     policy: Policy = field(default_factory=Policy)
     rails: Rails = field(default_factory=Rails)
     sign_ins: SignIns = field(default_factory=SignIns)
-    tries: Tries = field(default_factory=Tries)
+    tries: Tries = field(default_factory=TriesInMemory)
     inboxes_wait: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when this process has written what is to be brought to inboxes."""
     under_way: set[asyncio.Task[None]] = field(default_factory=set)

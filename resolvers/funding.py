@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, func, or_, select, update
 from sqlmodel import col
 
-from models.database import Command, Query, Transaction, UniqueError, any_of, columns_of, insert
+from models.database import Command, Query, Transaction, UniqueError, any_of, columns_of, insert, is_one_of
 from models.funding import FundingSource, SourceKind
 from models.money import Currency, Money
 from models.rails import IntentState, MicroDeposits, RailIntent
@@ -114,7 +114,7 @@ _to_forget = Query(
         .where(
             col(RailIntent.owner_id) == col(FundingSource.user_id),
             col(RailIntent.source_id) == col(FundingSource.id),
-            col(RailIntent.state).not_in(_OVER),
+            ~is_one_of(col(RailIntent.state), _OVER),
         )
         .exists(),
     )

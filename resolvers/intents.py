@@ -28,7 +28,7 @@ from sqlmodel import col
 import ledger
 from ledger import Line, Order, Resolution, Write
 from ledger.kinds import top_up, withdrawal
-from models.database import Command, Query, Transaction, any_of, columns_of, insert
+from models.database import Command, Query, Transaction, any_of, columns_of, insert, is_one_of
 from models.ids import HOUSE, new_id
 from models.money import Currency, Money
 from models.rails import Direction, IntentState, PayoutSpeed, RailIntent
@@ -122,12 +122,13 @@ _changed = Command(
     .where(col(RailIntent.id) == bindparam("intent_id", type_=Id()), col(RailIntent.turn) == bindparam("its_turn"))
     .values({name: bindparam(name) for name in _NEWS})
 )
+_ASKED_ABOUT = is_one_of(col(RailIntent.state), (IntentState.PENDING, IntentState.UNKNOWN, IntentState.REVERSING))
 _hurried = Command(
     update(RailIntent)
     .where(
         col(RailIntent.rail) == bindparam("on_rail"),
         col(RailIntent.network_ref) == bindparam("told_of"),
-        col(RailIntent.state).in_([IntentState.PENDING, IntentState.UNKNOWN, IntentState.REVERSING]),
+        _ASKED_ABOUT,
     )
     .values(due_at=bindparam("now", type_=Timestamp()))
 )
@@ -135,7 +136,7 @@ _waiting = Query(
     IntentRow,
     _INTENT.where(
         col(RailIntent.due_at).is_(None),
-        col(RailIntent.state).in_([IntentState.PENDING, IntentState.UNKNOWN, IntentState.REVERSING]),
+        _ASKED_ABOUT,
     ).order_by(col(RailIntent.id)),
 )
 _retried = Command(

@@ -204,7 +204,7 @@ async def sign_in(ctx: Context, given: Json) -> Session:
     After several refusals a try from the same address waits. That a known passkey was refused is noted for its owner,
     and written after the answer.
     """
-    wait = ctx.app.tries.begin(None, ctx.network)
+    wait = await ctx.app.tries.begin(None, ctx.network)
     if wait:
         seconds = accounts.seconds(wait)
         raise Refused(NotPermittedError(f"There were too many tries to sign in that failed. Try again in {seconds}."))
@@ -236,7 +236,7 @@ async def sign_in(ctx: Context, given: Json) -> Session:
             raise _refused(ctx, known)  # revoked, or used at the same moment with the same count
 
     session = await accounts.begin(ctx, known.user_id, SecurityEventKind.SIGNED_IN_WITH_PASSKEY, use)
-    ctx.app.tries.succeeded(None, ctx.network)
+    await ctx.app.tries.succeeded(None, ctx.network)
     return session
 
 

@@ -11,6 +11,8 @@ Three things decide:
   | `WRITE` | post, like, follow, block, and see what it has so marked |
   | `PAY` | move money, and see the balance that this leaves |
 
+  One with a spend limit moves money to other people and nowhere else: what it can reach is bounded by the limit.
+
 - Blocks. Neither of the two reaches the other, whatever the token. The conditions for statements are in `blocks`.
 
 That a command needs a scope is its first line, `ctx.actor(scope)`; that a read does, `ctx.reader()`.
@@ -27,6 +29,7 @@ from sqlmodel import col
 from models.accounts import TokenKind
 from models.database import Query, any_of
 from models.database.connection import Reader
+from models.security import SecurityEventKind
 from models.transfers import TransferKind, Visibility
 from models.types import Id
 from models.users import Follow
@@ -94,6 +97,22 @@ def session(ctx: Context, what: str = "Sessions, passkeys and access tokens") ->
     viewer = ctx.actor(TokenScope.WRITE)
     if viewer.kind is TokenKind.ACCESS:
         raise Refused(NotPermittedError(f"{what} are managed from a session, not with an access token."))
+    return viewer
+
+
+def account_holder(ctx: Context) -> Viewer:
+    """The viewer, who may move money between the wallet and what they own elsewhere, such as a card.
+
+    A token with a spend limit may not, however little it asks for: its holder is trusted with the limit, and not with
+    what the owner has elsewhere.
+    """
+    viewer = ctx.actor(TokenScope.PAY)
+    if viewer.spend_limit is not None:
+        ctx.note_refusal(SecurityEventKind.SCOPE_REFUSED)
+        message = (
+            "An access token with a spend limit may not move money between the wallet and a card or a bank account."
+        )
+        raise Refused(NotPermittedError(message))
     return viewer
 
 

@@ -1,20 +1,22 @@
 """Security events: what has happened with an account, for its owner to read. Nobody changes them, nor deletes them.
 
+Where a request came from is kept for `ADDRESSES_KEPT`; then the address is erased, and the event stays.
+
 What changes something has its event in its own transaction. What was refused is noted in the context, and written when
 the request has been answered: so nobody can tell by the time whether a handle that was tried is somebody's.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, update
 from sqlmodel import col
 
 from ledger import Write
-from models.database import PageQuery, Query, Transaction, any_of, insert_rows
+from models.database import Command, Database, PageQuery, Query, Transaction, any_of, insert_rows
 from models.ids import first_id_at
 from models.security import SecurityEvent
-from models.types import Id
+from models.types import Id, Timestamp
 from resolvers.context import Context, SecurityEventRow
 from resolvers.pagination import After, First, Listing, Page, window
 from resolvers.users import IdRow, UserRow
@@ -22,6 +24,8 @@ from resolvers.users import IdRow, UserRow
 MOST_REFUSALS = 20
 """So many refusals of one kind are written for one account in `REFUSALS_WITHIN`."""
 REFUSALS_WITHIN = timedelta(hours=1)
+ADDRESSES_KEPT = timedelta(days=90)
+ERASED_AT_ONCE = 1_000
 
 _COLUMNS = tuple(getattr(SecurityEvent, name) for name in SecurityEventRow._fields)
 _OWNER = col(SecurityEvent.user_id) == bindparam("owner_id", type_=Id())
@@ -41,6 +45,22 @@ _refusals = Query(
         col(SecurityEvent.kind) == bindparam("kind"),
     )
     .limit(MOST_REFUSALS),
+)
+
+_old = (
+    select(col(SecurityEvent.id))
+    .where(
+        col(SecurityEvent.address).is_not(None),
+        col(SecurityEvent.id) < bindparam("bound", type_=Id()),
+        col(SecurityEvent.created_at) < bindparam("moment", type_=Timestamp()),
+    )
+    .order_by(col(SecurityEvent.id))
+    .limit(ERASED_AT_ONCE)
+)
+_erase = Command(
+    update(SecurityEvent)
+    .where(col(SecurityEvent.id).in_(_old), col(SecurityEvent.address).is_not(None))
+    .values(address=None)
 )
 
 
@@ -80,3 +100,14 @@ async def write_refusals(ctx: Context) -> None:
         if len(known) < MOST_REFUSALS:
             async with ctx.app.database.transaction() as transaction:
                 await write(transaction, event)
+
+
+async def erase_old_addresses(database: Database, now: datetime) -> int:
+    """Erases the addresses of all events that are older than `ADDRESSES_KEPT`. Returns how many there were."""
+    erased, moment = 0, now - ADDRESSES_KEPT
+    while True:
+        async with database.transaction() as transaction:
+            count = await transaction.run(_erase, bound=first_id_at(moment), moment=moment)
+        erased += count
+        if count < ERASED_AT_ONCE:
+            return erased

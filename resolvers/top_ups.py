@@ -2,8 +2,8 @@
 
 from ledger.kinds import top_up
 from models.rails import Direction, PayoutSpeed
-from resolvers import funding, limits, rail_transfers
-from resolvers.context import Context, TokenScope
+from resolvers import funding, limits, permissions, rail_transfers
+from resolvers.context import Context
 from resolvers.inputs import Checks, MoneyAsked
 from resolvers.rail_transfers import Asked
 from resolvers.transfers import Moved, Request, check_money, request_hash
@@ -15,7 +15,7 @@ async def top_up_wallet(ctx: Context, source_id: str | None, asked: MoneyAsked, 
     Waits for the network for a while. If it takes longer the transfer is PENDING_RAIL, and goes on without the caller.
     Raises Refused, also when the network declines.
     """
-    viewer = ctx.actor(TokenScope.PAY)
+    viewer = permissions.account_holder(ctx)
     checks = Checks()
     amount, _ = check_money(checks, asked, key, None)
     checks.done()

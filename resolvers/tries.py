@@ -1,17 +1,20 @@
 """Tries to sign in, for each account and from each address: after several that failed, further ones wait.
 
 A passkey names no account before it has been checked, so tries with one count for their address alone.
+The rule is here, and counts in this process's memory; `server/shared_tries.py` counts by it for several processes.
 """
 
 import time
 from collections.abc import Callable
+from typing import ClassVar, Protocol
 
 LONGEST_SECONDS = 60.0
 """How long a try waits, at most: whoever guesses must not lock an owner out."""
 FORGIVEN_SECONDS = 60.0
 """After so long without a try, one wrong password is forgotten, then the next."""
+DOUBLINGS = 6
+"""How many tries beyond the free ones are remembered: more would not make anyone wait longer."""
 MAX_KEYS = 100_000
-_DOUBLINGS = 6
 
 
 class _Count:
@@ -34,7 +37,7 @@ class _Count:
         """Counts a try."""
         count, last = self._tried.pop(key, (0, now))
         forgiven = int((now - last) / FORGIVEN_SECONDS)
-        self._tried[key] = min(max(count - forgiven, 0) + 1, self._free + _DOUBLINGS), now
+        self._tried[key] = min(max(count - forgiven, 0) + 1, self._free + DOUBLINGS), now
         if len(self._tried) > MAX_KEYS:
             del self._tried[next(iter(self._tried))]
 
@@ -49,22 +52,33 @@ class _Count:
         self._tried.pop(key, None)
 
 
-class Tries:
-    """Tries to sign in, counted in this process's memory, whether there is such an account or not.
+class Tries(Protocol):
+    """Tries to sign in, counted whether there is such an account or not.
 
     They count before it is known whether the password is right: a hundred tries at once are a hundred tries.
     """
 
-    FREE_FOR_ACCOUNT = 5
-    FREE_FROM_ADDRESS = 20
+    FREE_FOR_ACCOUNT: ClassVar[int] = 5
+    FREE_FROM_ADDRESS: ClassVar[int] = 20
+
+    async def begin(self, account: str | None, address: str) -> float:
+        """Counts a try, and returns 0; or, if it comes too early, how many seconds to wait for the next one."""
+        ...
+
+    async def succeeded(self, account: str | None, address: str) -> None:
+        """The try was right: its account begins anew, while its address may be guessing at others."""
+        ...
+
+
+class TriesInMemory(Tries):
+    """Tries that came to this process."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._accounts = _Count(self.FREE_FOR_ACCOUNT)
         self._addresses = _Count(self.FREE_FROM_ADDRESS)
 
-    def begin(self, account: str | None, address: str) -> float:
-        """Counts a try, and returns 0; or, if it comes too early, how many seconds to wait for the next one."""
+    async def begin(self, account: str | None, address: str) -> float:
         now = self._clock()
         wait = self._addresses.wait(address, now)
         if account is not None:
@@ -76,8 +90,7 @@ class Tries:
         self._addresses.add(address, now)
         return 0.0
 
-    def succeeded(self, account: str | None, address: str) -> None:
-        """The try was right: its account begins anew, while its address may be guessing at others."""
+    async def succeeded(self, account: str | None, address: str) -> None:
         if account is not None:
             self._accounts.forget(account)
         self._addresses.take_back(address)

@@ -12,8 +12,8 @@ from models.money import Money
 from models.rails import Direction, IntentState, PayoutSpeed, RailIntent
 from models.transfers import TransferStatus
 from models.types import Id
-from resolvers import funding, intents, limits, rail_transfers
-from resolvers.context import Context, TokenScope
+from resolvers import funding, intents, limits, permissions, rail_transfers
+from resolvers.context import Context
 from resolvers.errors import InputError, NotFoundError, Refused
 from resolvers.ids import Kind, key_of
 from resolvers.inputs import Checks, MoneyAsked
@@ -41,7 +41,7 @@ async def withdraw(ctx: Context, source_id: str, asked: MoneyAsked, *, speed: Pa
 
     It is held at once. INSTANT is sent at once, STANDARD after a while, in which it can be cancelled. Raises Refused.
     """
-    viewer = ctx.actor(TokenScope.PAY)
+    viewer = permissions.account_holder(ctx)
     checks = Checks()
     amount, _ = check_money(checks, asked, key, None)
     checks.done()
@@ -66,7 +66,7 @@ async def withdraw(ctx: Context, source_id: str, asked: MoneyAsked, *, speed: Pa
 
 async def cancel_withdrawal(ctx: Context, public_id: str) -> TransferRow:
     """Takes back a withdrawal that has not left yet. Saying it twice changes nothing more. Raises Refused."""
-    viewer = ctx.actor(TokenScope.PAY)
+    viewer = permissions.account_holder(ctx)
     transfer_id = key_of(public_id, Kind.WITHDRAWAL)
     found = {} if transfer_id is None else await intents.intents_by_id(ctx.app, [transfer_id])
     intent = None if transfer_id is None else found.get(transfer_id)

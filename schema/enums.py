@@ -129,7 +129,7 @@ _enum(
         SecurityEventKind.BANK_ACCOUNT_VERIFIED: "A bank account's two deposits were named.",
         SecurityEventKind.BANK_ACCOUNT_REFUSED: "Wrong amounts were named for a bank account's two deposits.",
         SecurityEventKind.SOURCE_REMOVED: "A debit card or a bank account was removed.",
-        SecurityEventKind.SCOPE_REFUSED: "An access token asked for more than its scopes allow; 20 are listed an hour.",
+        SecurityEventKind.SCOPE_REFUSED: "An access token asked for what it may not do at all; 20 are listed an hour.",
         SecurityEventKind.LIMIT_REFUSED: "Money would have passed a limit of the account or the token; 20 are listed"
         " an hour.",
     },

@@ -19,7 +19,9 @@ class SecurityEvent(Node):
     id: strawberry.ID = global_id(Kind.EVENT)
     kind: SecurityEventKind = strawberry.field(description="What has happened.")
     created_at: datetime = strawberry.field(description="When it happened.")
-    address: str | None = strawberry.field(description="The IP address that the request came from, if it is known.")
+    address: str | None = strawberry.field(
+        description="The IP address that the request came from, if it is known; erased after 90 days."
+    )
     token: Node | None = edge(
         nodes.tokens_of_events, "The session or access token that it was done with; null if it was done without one."
     )

@@ -19,14 +19,16 @@ from resolvers.statements import PATH as STATEMENT
 from schema import core_schema
 from server import page, telemetry, vault_page
 from server.answers import HttpError, answer, refusal
+from server.counting import counting
 from server.errors import MaskErrors, present
 from server.forgetting import forgetting
 from server.graphql import GraphQL
 from server.health import health
 from server.inboxes import filling_inboxes
+from server.origins import allowing
 from server.process import running, spare_the_collector
 from server.rails import asking_networks, reading_books
-from server.rate_limits import rate_limits
+from server.retention import erasing
 from server.sealing import sealing
 from server.security import SecurityHeaders
 from server.settings import Settings
@@ -44,13 +46,14 @@ def create_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with (
-            running(settings) as app,
+            counting(settings) as counts,
+            running(settings, counts.tries) as app,
             sealing(app.database),
             filling_inboxes(app),
             asking_networks(app),
             reading_books(app),
             forgetting(app),
-            rate_limits(settings) as limits,
+            erasing(app.database),
         ):
             operations = Operations(
                 core_schema,
@@ -59,12 +62,12 @@ def create_app(settings: Settings) -> Starlette:
                 persisted=persisted(settings),
                 telling=Telling(settings.introspection, settings.suggestions),
             )
-            endpoint = GraphQL(app, operations, page.page, limits)
+            endpoint = GraphQL(app, operations, page.page, counts.limits)
             spare_the_collector()
             yield {
                 "endpoint": endpoint,
-                "statements": Statements(app, limits),
-                "vault": VaultCards(app, limits),
+                "statements": Statements(app, counts.limits),
+                "vault": VaultCards(app, counts.limits),
                 "database": app.database,
             }
 
@@ -83,7 +86,12 @@ def create_app(settings: Settings) -> Starlette:
             Route(f"{page.PATH}/config.json", page_config),
             Mount(page.PATH, page.files()),
         ],
-        middleware=[Middleware(telemetry.AccessLog), Middleware(SecurityHeaders), Middleware(MaskErrors)],
+        middleware=[
+            Middleware(telemetry.AccessLog),
+            Middleware(SecurityHeaders),
+            *allowing(settings.allowed_origins),
+            Middleware(MaskErrors),
+        ],
         exception_handlers={HTTPException: _http_error},
         lifespan=lifespan,
     )

@@ -1,7 +1,7 @@
 """Connections of clients that take their time: none is kept for ever, and if there are too many, the idlest are closed.
 
-uvicorn ends a connection on which nothing comes after an answer. For a header `server/heads.py` waits only so long, and
-for a body `server/requests.py`.
+uvicorn ends a connection on which nothing comes after an answer. For a header `server/heads.py` waits only so long, for
+a body `server/requests.py`, and for an answer to be read `server/readers.py`.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from operator import itemgetter
 from typing import ClassVar
 
-from server.heads import PatientProtocol
+from server.readers import ReaderProtocol
 
 MAX_CONNECTIONS = 10_000
 RESERVED_FILES = 224
@@ -27,7 +27,7 @@ def max_connections() -> int:
     return min(MAX_CONNECTIONS, max(allowed - RESERVED_FILES, allowed // 2))
 
 
-class Connection(PatientProtocol):
+class Connection(ReaderProtocol):
     """A connection that gives way to others while it waits for a request."""
 
     most: ClassVar[int] = max_connections()
@@ -67,6 +67,7 @@ class Connection(PatientProtocol):
         idle.sort(key=itemgetter(0))
         for _, one in idle[: max(1, self.most // SHARE_CLOSED)]:
             one.transport.close()
+            one._wait_if_closing()
 
     def _siblings(self) -> Iterator["Connection"]:
         return (one for one in self.connections if isinstance(one, Connection))

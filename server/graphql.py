@@ -31,10 +31,11 @@ class GraphQL:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
         accept = requests.header(scope, b"accept")
-        if _is_browser(scope, accept):
-            await self._page(scope, receive, send)
-            return
         try:
+            requests.refuse_upgrade(scope)
+            if _is_browser(scope, accept):
+                await self._page(scope, receive, send)
+                return
             response = await self._response(scope, receive, accept)
         except HttpError as error:
             response = refusal(error, negotiated(accept) or MediaType.JSON)

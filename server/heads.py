@@ -49,6 +49,9 @@ class PatientProtocol(HttpToolsProtocol):
         self._wait_no_more()
         super().on_headers_complete()
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Says nothing in the log: a request to go on in another protocol is answered as HTTP, and harms nobody."""
+
     def _wait(self) -> None:
         self._head_bytes = 0
         self._patience = self.loop.call_later(HEAD_SECONDS, self._cut_off, HTTPStatus.REQUEST_TIMEOUT)

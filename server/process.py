@@ -8,6 +8,7 @@ from ledger import Ledger
 from models.database import open_database
 from rails import sandbox_rails
 from resolvers.context import App, Policy, Site
+from resolvers.tries import Tries, TriesInMemory
 from server.settings import Settings
 from server.vault_keys import open_vault
 
@@ -16,7 +17,7 @@ COLLECTOR_THRESHOLDS = (50_000, 20, 50)
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[App]:
+async def running(settings: Settings, tries: Tries | None = None) -> AsyncIterator[App]:
     """The application's parts for as long as the block runs. At its end what was submitted to the ledger is posted."""
     database = await open_database(settings.database_url, connections=settings.connections)
     try:
@@ -24,7 +25,7 @@ async def running(settings: Settings) -> AsyncIterator[App]:
         await ledger.start()
         try:
             async with open_vault(settings, database) as vault:
-                yield App(database, ledger, _policy(settings), sandbox_rails(vault))
+                yield App(database, ledger, _policy(settings), sandbox_rails(vault), tries=tries or TriesInMemory())
         finally:
             await ledger.stop()
     finally:

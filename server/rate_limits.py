@@ -6,8 +6,7 @@ that counts there counts in memory too, but looks through all clients at every t
 """
 
 import time
-from collections.abc import AsyncIterator, Callable, Hashable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Hashable
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from math import ceil
@@ -17,7 +16,6 @@ from uuid import UUID
 from starlette.types import Scope
 
 from server.answers import HttpError
-from server.settings import Settings
 
 WINDOW_SECONDS = 60
 PER_TOKEN = 1_200
@@ -75,20 +73,6 @@ class RateLimits:
     async def count_token(self, token_id: UUID) -> None:
         """Counts a request that is made with a token. Raises HttpError when there were too many."""
         await _count(self._tokens, token_id)
-
-
-@asynccontextmanager
-async def rate_limits(settings: Settings) -> AsyncIterator[RateLimits | None]:
-    """The limits that the operator has set, for as long as the block runs."""
-    if not settings.rate_limits:
-        yield None
-    elif settings.rate_limit_storage is None:
-        yield RateLimits()
-    else:
-        from server.shared_counts import SharedCounts  # most do without, and start sooner
-
-        async with SharedCounts(settings.rate_limit_storage) as shared:
-            yield RateLimits(shared.limit)
 
 
 async def _count(limit: RateLimit | Limit, key: Hashable) -> None:

@@ -29,6 +29,25 @@ def header(scope: Scope, name: bytes) -> str | None:
     return b", ".join(values).decode("latin-1") if values else None
 
 
+def refuse_upgrade(scope: Scope) -> None:
+    """Raises HttpError for a request to go on as a WebSocket, and for one with a body to go on in any other protocol.
+
+    All else that asks for another protocol is answered as it is, as HTTP says.
+    """
+    upgrade = header(scope, b"upgrade")
+    if upgrade is None:
+        return
+    if "websocket" in upgrade.lower():
+        raise _no_upgrade("There are no subscriptions here, and no WebSockets: send operations by POST.")
+    if header(scope, b"content-length") or header(scope, b"transfer-encoding"):
+        # The parser takes what follows the head for the other protocol, and then for another request.
+        raise _no_upgrade("Send what has a body by HTTP/1.1, without the header Upgrade.")
+
+
+def _no_upgrade(message: str) -> HttpError:
+    return HttpError(400, "NO_UPGRADE", message, {"connection": "close"})
+
+
 def from_query_string(query_string: bytes) -> Request:
     """The operation in a GET request's URL. Raises HttpError."""
     return _request(_url_parameters(query_string), read_only=True)

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from platformdirs import user_data_path
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from server.exits import WrongSettingError
 
@@ -27,7 +27,10 @@ REDIS = ("redis://", "rediss://", "unix://")
 _VAULT_KEY = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]=", re.ASCII)
 LOCALHOST = "localhost"
 DOMAIN = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
-ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[1-9][0-9]{0,4})?|android:apk-key-hash:[\w-]{43}")
+ANDROID = re.compile(r"android:apk-key-hash:[\w-]{43}")
+"""The origin of an app, as passkeys know it."""
+PORTS = {"http": 80, "https": 443}
+"""The ports that browsers leave out of an origin."""
 
 ON_OR_OFF = "on or off"
 
@@ -66,14 +69,30 @@ def _domain(name: str) -> str:
     return name
 
 
-def _origins(listed: str) -> str:
-    if not all(ORIGIN.fullmatch(origin) for origin in _listed(listed)):
-        raise ValueError(listed)
-    return listed
+def _origins(text: str | tuple[str, ...]) -> tuple[str, ...]:
+    if isinstance(text, tuple):
+        return text
+    return tuple(_origin(each.strip()) for each in text.split(","))
 
 
-def _listed(text: str) -> list[str]:
-    return [item.strip() for item in text.split(",")]
+def _origin(text: str) -> str:
+    """An origin as browsers write it. Neither `*` nor `null` is one: anybody's page would do."""
+    if ANDROID.fullmatch(text):
+        return text
+    parts = urlsplit(text)
+    host = parts.hostname
+    if (
+        parts.port == 0
+        or not parts.scheme
+        or not host
+        or "*" in text
+        or text.lower() != f"{parts.scheme}://{parts.netloc}".lower()
+    ):
+        raise ValueError(text)
+    if parts.username is not None or parts.password is not None:
+        raise ValueError(text)
+    port = "" if parts.port in {None, PORTS.get(parts.scheme)} else f":{parts.port}"
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
 
 
 def _setting(default: Any, description: str, must_be: str, **rules: Any) -> Any:
@@ -104,7 +123,7 @@ class Settings(BaseSettings):
     rate_limits: bool = _setting(True, "Whether requests are counted and limited.", ON_OR_OFF)
     rate_limit_storage: Annotated[str, AfterValidator(_redis_url)] | None = _setting(
         None,
-        "The Redis in which all processes count requests together. Without one each counts in its own memory.",
+        "The Redis in which all processes count requests and tries to sign in. Without one each has its own counts.",
         "an address like redis://host:6379/0",
     )
     money_limits: bool = _setting(True, "Whether what an account may move in a day is limited.", ON_OR_OFF)
@@ -137,6 +156,11 @@ class Settings(BaseSettings):
         "Another database for the encrypted numbers alone. Without one they are in the database.",
         "an address like sqlite:////var/lib/vault.db or postgresql://user@host/vault",
     )
+    allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = _setting(
+        (),
+        "The origins of other sites whose pages may ask here, with the session's cookie too. Without any, none may.",
+        "origins like https://app.example.org, with commas between them",
+    )
     trusted_proxies: str = _setting(
         "127.0.0.1,::1",
         "From where X-Forwarded-For and X-Forwarded-Proto are believed.",
@@ -145,8 +169,8 @@ class Settings(BaseSettings):
     passkey_domain: Annotated[str, AfterValidator(_domain)] = _setting(
         LOCALHOST, "The domain that passkeys are bound to, for good.", "a domain in lower case, such as example.org"
     )
-    passkey_origins: Annotated[str, AfterValidator(_origins)] | None = _setting(
-        None,
+    passkey_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = _setting(
+        (),
         "The pages at which passkeys are taken. Without any: https at the domain, or http at localhost and the port.",
         "origins like https://example.org with commas between them",
     )
@@ -171,8 +195,8 @@ class Settings(BaseSettings):
     @property
     def passkeys_at(self) -> tuple[str, ...]:
         """The origins at which passkeys are taken, be they set or the default."""
-        if self.passkey_origins is not None:
-            return tuple(_listed(self.passkey_origins))
+        if self.passkey_origins:
+            return self.passkey_origins
         if self.passkey_domain != LOCALHOST:
             return (f"https://{self.passkey_domain}",)
         return (f"http://{LOCALHOST}" if self.port == 80 else f"http://{LOCALHOST}:{self.port}",)

@@ -1,17 +1,19 @@
-"""Requests counted in Redis, by all processes together."""
+"""Counts in Redis, of all processes together: of requests here, of tries to sign in in `shared_tries`."""
 
 import time
-from collections.abc import Hashable
-from typing import Self
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Self, TypeVar
 
 import structlog
 from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import StorageError
-from redis.asyncio import BlockingConnectionPool
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.commands.core import AsyncScript
+from redis.exceptions import RedisError
 
 from server.rate_limits import WINDOW_SECONDS, RateLimit
 
@@ -21,13 +23,15 @@ PATIENCE_SECONDS = 0.25
 PAUSE_SECONDS = 5.0
 """How long Redis is left alone after it failed."""
 
+Answer = TypeVar("Answer")
+
 log: structlog.stdlib.BoundLogger = structlog.get_logger("hatful.limits")
 
 
 class SharedCounts:
     """The counts of all processes that name the same Redis.
 
-    While it cannot be had, requests go on: each process counts for itself then, and the log says so once.
+    While it cannot be had, all goes on: each process counts for itself then, and the log says so once.
     """
 
     def __init__(self, url: str) -> None:
@@ -39,6 +43,7 @@ class SharedCounts:
             socket_connect_timeout=PATIENCE_SECONDS,
             retry=Retry(NoBackoff(), 1),  # a connection that Redis has closed meanwhile is opened anew
         )
+        self._redis = Redis(connection_pool=self._pool)
         options = {"connection_pool": self._pool}
         self._storage = RedisStorage(
             "async+redis://",
@@ -60,31 +65,44 @@ class SharedCounts:
         """A limit of so many requests a minute for each key."""
         return SharedLimit(self, name, per_minute)
 
+    def script(self, text: str) -> AsyncScript:
+        """A script that Redis runs in one go."""
+        return self._redis.register_script(text)
+
     async def take(self, limit: RateLimitItem, key: str) -> float | None:
         """Counts a request: how many seconds to wait, 0 if it may go on, None if Redis cannot be asked."""
+        return await self.asked(lambda: self._taken(limit, key))
+
+    async def asked(self, question: Callable[[], Awaitable[Answer]]) -> Answer | None:
+        """What comes of a question to Redis; None if it cannot be asked."""
         if self._away_until is not None and time.monotonic() < self._away_until:
             return None
         try:
-            wait = 0.0 if await self._limiter.hit(limit, key) else await self._wait(limit, key)
+            answer = await question()
         except StorageError as error:
             self._went_away(error.storage_error)
             return None
+        except (RedisError, OSError) as error:
+            self._went_away(error)
+            return None
         self._came_back()
-        return wait
+        return answer
 
-    async def _wait(self, limit: RateLimitItem, key: str) -> float:
+    async def _taken(self, limit: RateLimitItem, key: str) -> float:
+        if await self._limiter.hit(limit, key):
+            return 0.0
         stats = await self._limiter.get_window_stats(limit, key)
         return max(stats.reset_time - time.time(), 1.0)
 
     def _went_away(self, error: Exception) -> None:
         if self._away_until is None:
-            log.warning("Redis cannot be had: each process counts requests for itself", reason=str(error))
+            log.warning("Redis cannot be had: each process counts for itself", reason=str(error))
         self._away_until = time.monotonic() + PAUSE_SECONDS
 
     def _came_back(self) -> None:
         if self._away_until is not None:
             self._away_until = None
-            log.info("Redis is back: requests are counted there")
+            log.info("Redis is back: all is counted there")
 
 
 class SharedLimit:

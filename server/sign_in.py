@@ -28,7 +28,8 @@ async def sign_in_of(app: App, scope: Scope) -> SignIn:
 
     A cookie that does not hold counts as none, because a browser sends it without being asked; a token was meant.
     The cookie is believed on every request that gets here: what changes something is JSON by POST, which no foreign
-    page can send without the browser asking first.
+    page can send without the browser asking first, and what comes with the origin of one is refused before
+    (`server/origins.py`).
     """
     authorization = header(scope, b"authorization")
     if authorization is not None:

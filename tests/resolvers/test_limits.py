@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from models.money import Currency, Money
-from resolvers import limits, refunds
-from resolvers.context import App, Context
-from resolvers.errors import LimitExceededError, LimitState, Refused
+from models.security import SecurityEventKind
+from resolvers import limits, refunds, wallets
+from resolvers.context import App, Context, TokenScope
+from resolvers.errors import LimitExceededError, LimitState, NotPermittedError, Refused
 from resolvers.ids import Kind, public_id
 from resolvers.limits import SPEND, TOKEN_SPEND, TOP_UP, WITHDRAWAL
 from tests.harness.town import Person, Town, money, new_key, refusal
@@ -38,9 +39,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def token(person: Person, limit: Money) -> Person:
     """The person, by an access token with a limit."""
-    by_token = person.limited(*person.viewer.scopes)
-    by_token.viewer = by_token.viewer._replace(spend_limit=limit)
-    return by_token
+    return person.limited(*person.viewer.scopes, spend_limit=limit)
 
 
 async def exceeded(work: Awaitable[Any]) -> LimitState:
@@ -204,10 +203,29 @@ async def test_a_token_with_a_limit_in_one_currency_spends_nothing_in_another(to
     assert limit == LimitState(TOKEN_SPEND, Money(0, EUR), Money(0, EUR), MIDNIGHT)
 
 
-async def test_a_tokens_limit_is_no_limit_on_top_ups(town: Town) -> None:
+@pytest.mark.parametrize("amount", ["100", "0.01"])
+@pytest.mark.parametrize("currency", [USD, EUR])
+async def test_a_token_with_a_limit_does_not_reach_its_owners_card(town: Town, amount: str, currency: Currency) -> None:
+    ada = await town.person("ada", dollars="10")
+    ctx = token(ada, Money(5_00, USD)).ctx()
+    refused = await refusal(wallets.top_up_wallet(ctx, None, money(amount, currency), key=new_key()))
+    assert type(refused) is NotPermittedError
+    assert [event.kind for event in ctx.refusals] == [SecurityEventKind.SCOPE_REFUSED]
+    assert (await ada.has(), await ada.has(currency)) == ("10.00", "10.00" if currency is USD else "0.00")
+    assert (await limits_of(ada))[TOP_UP, USD] == (5_000_00, 10_00)
+
+
+async def test_a_token_without_a_limit_tops_up(town: Town) -> None:
     ada = await town.person("ada")
-    await token(ada, Money(5_00, USD)).tops_up("100")
+    await ada.limited(TokenScope.PAY).tops_up("100")
     assert await ada.has() == "100.00"
+
+
+async def test_a_token_with_a_limit_is_not_even_told_what_its_owners_top_up_did(town: Town) -> None:
+    ada = await town.person("ada")
+    await ada.tops_up("100", key="k")
+    again = wallets.top_up_wallet(token(ada, Money(500_00, USD)).ctx(), None, money("100"), key="k")
+    assert isinstance(await refusal(again), NotPermittedError)
 
 
 async def test_what_a_token_gives_back_draws_on_its_limit_and_on_no_other(town: Town) -> None:

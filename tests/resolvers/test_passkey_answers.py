@@ -14,7 +14,7 @@ from resolvers.context import App, Context
 from resolvers.errors import InputError, Refused, UserError
 from resolvers.ids import Kind, public_id
 from resolvers.passkeys import CHALLENGE_LIFETIME
-from resolvers.tries import Tries
+from resolvers.tries import TriesInMemory
 from tests.harness.audits import contents
 from tests.harness.authenticator import Authenticator, Json
 from tests.harness.backdoor import Backdoor
@@ -68,7 +68,7 @@ async def test_a_wrong_answer_uses_its_challenge_up(town: Town, app: App) -> Non
 async def test_a_challenge_holds_in_another_process_too(town: Town, app: App) -> None:
     ada = await owner(town)
     answer = ada.phone.get(await options_of(app))
-    there = replace(app, tries=Tries())
+    there = replace(app, tries=TriesInMemory())
     await passkeys.sign_in(Context(there, None), answer)
 
 
@@ -204,16 +204,16 @@ async def test_what_no_authenticator_says_is_refused(town: Town, app: App, backd
     ]
     wrong += [{**good, "response": {**good["response"], "clientDataJSON": bad}} for bad in NO_CLIENT_DATA]
     for answer in wrong:
-        assert await refused(replace(app, tries=Tries()), answer) == NO_ANSWER
+        assert await refused(replace(app, tries=TriesInMemory()), answer) == NO_ANSWER
         assert await refusal(passkeys.register(ada.person.ctx(), answer, "Phone")) == NO_ANSWER
     long = {**good, "more": "x" * passkeys.MAX_ANSWER}
-    assert (await refused(replace(app, tries=Tries()), long)).message.startswith("This is too long")
+    assert (await refused(replace(app, tries=TriesInMemory()), long)).message.startswith("This is too long")
     assert await contents(backdoor) == before
     for name in ("authenticatorData", "signature"):
         for bad in ("", "AAAA", "_" * 400):
             answer = ada.phone.get(await options_of(app))
             answer["response"][name] = bad
-            assert await refused(replace(app, tries=Tries()), answer) == WRONG
+            assert await refused(replace(app, tries=TriesInMemory()), answer) == WRONG
 
 
 # Registering what does not hold

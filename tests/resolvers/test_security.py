@@ -2,18 +2,24 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+from uuid import UUID
 
 import pytest
+from sqlalchemy import update
+from sqlmodel import col
 
+from models.ids import id_at, new_id
 from models.money import Currency, Money
-from models.security import SecurityEventKind
+from models.security import SecurityEvent, SecurityEventKind
 from models.transfers import TransferKind, Visibility
-from resolvers import accounts, nodes, refunds, security, tips, top_ups
+from models.types import EPOCH
+from resolvers import accounts, nodes, refunds, security, tips, top_ups, tries
 from resolvers.context import App, Context, SecurityEventRow, TokenScope, Viewer
 from resolvers.errors import InputError, NotPermittedError, ScopeError
 from resolvers.ids import Kind, public_id
 from resolvers.security import MOST_REFUSALS
-from resolvers.tries import Tries
 from tests.harness.audits import contents, everything_stored
 from tests.harness.backdoor import Backdoor
 from tests.harness.town import Person, Town, id_of, money, new_key, refusal
@@ -96,7 +102,7 @@ async def test_a_failed_sign_in_is_written_once_it_was_answered_for_a_known_acco
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever guesses need not wait."""
-    monkeypatch.setattr(Tries, "begin", lambda *_: 0.0)
+    monkeypatch.setattr(tries, "LONGEST_SECONDS", 0.0)
 
 
 @pytest.mark.usefixtures("hasty")
@@ -299,3 +305,76 @@ async def test_events_cannot_be_changed_deleted_or_overwritten(town: Town, backd
         with pytest.raises(Exception, match="security_events is append-only"):
             await backdoor.fetch(attempt)
     assert await contents(backdoor) == before
+
+
+# Addresses are erased
+
+
+async def happened_before(app: App, user_id: UUID, days: float, address: str | None = "10.0.0.1") -> SecurityEventRow:
+    """An event of so many days ago."""
+    then = datetime.now(UTC) - timedelta(days=days)
+    event = SecurityEventRow(user_id, id_at(then, Random(days)), HAPPENED.SIGNED_IN, new_id(), address, new_id(), then)
+    async with app.database.transaction() as transaction:
+        await security.write(transaction, event)
+    return event
+
+
+async def test_an_old_event_loses_its_address_and_nothing_else(town: Town, app: App) -> None:
+    ada, ben = await town.people("ada", "ben")
+    old = [await happened_before(app, person.id, 90.01 + n / 10) for n in range(3) for person in (ada, ben)]
+    recent = await happened_before(app, ada.id, 89.9)
+    nowhere = await happened_before(app, ada.id, 400, address=None)
+    assert await security.erase_old_addresses(app.database, datetime.now(UTC)) == len(old)
+    erased = [event._replace(address=None) for event in old if event.user_id == ada.id]
+    assert (await events_of(ada))[1:] == [recent, *erased, nowhere]
+    assert await security.erase_old_addresses(app.database, datetime.now(UTC)) == 0
+
+
+async def test_however_many_are_due_all_are_erased(town: Town, app: App) -> None:
+    ada = await town.person("ada")
+    then = datetime.now(UTC) - timedelta(days=100)
+    many = [
+        SecurityEventRow(ada.id, id_at(then, Random(n)), HAPPENED.SIGNED_IN, None, "::1", None, then)
+        for n in range(2 * security.ERASED_AT_ONCE + 5)
+    ]
+    async with app.database.transaction() as transaction:
+        await security.write(transaction, *many)
+    assert await security.erase_old_addresses(app.database, datetime.now(UTC)) == len(many)
+
+
+@pytest.mark.parametrize("column", [name for name in SecurityEvent.model_fields if name != "address"])
+async def test_with_an_address_nothing_else_can_be_changed(
+    town: Town, app: App, backdoor: Backdoor, column: str
+) -> None:
+    ada = await town.person("ada")
+    await happened_before(app, ada.id, 100)
+    before = await contents(backdoor)
+    values: dict[str, Any] = {"kind": HAPPENED.SIGNED_OUT, "created_at": EPOCH}
+    old = col(SecurityEvent.address).is_not(None)
+    empty: dict[str, Any] = {}
+    for erased in (empty, {"address": None}):
+        with pytest.raises(Exception, match="security_events is append-only"):
+            await backdoor.run(
+                update(SecurityEvent).where(old).values({column: values.get(column, new_id()), **erased})
+            )
+    assert await contents(backdoor) == before
+
+
+@pytest.mark.parametrize(("days", "address"), [(100, "elsewhere"), (100, ""), (88, None), (0, None)])
+async def test_an_address_is_never_changed_nor_erased_too_early(
+    town: Town, app: App, backdoor: Backdoor, days: float, address: str | None
+) -> None:
+    ada = await town.person("ada")
+    await happened_before(app, ada.id, days)
+    before = await contents(backdoor)
+    with pytest.raises(Exception, match="security_events is append-only"):
+        await backdoor.run(update(SecurityEvent).where(col(SecurityEvent.address).is_not(None)).values(address=address))
+    assert await contents(backdoor) == before
+
+
+async def test_an_address_that_is_erased_cannot_be_put_back(town: Town, app: App, backdoor: Backdoor) -> None:
+    ada = await town.person("ada")
+    await happened_before(app, ada.id, 100)
+    await security.erase_old_addresses(app.database, datetime.now(UTC))
+    with pytest.raises(Exception, match="security_events is append-only"):
+        await backdoor.fetch("UPDATE security_events SET address = '10.0.0.1'")

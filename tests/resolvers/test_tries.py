@@ -1,15 +1,21 @@
 """Signing in is slowed down for whoever guesses, and soon goes on for everybody else."""
 
 import asyncio
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis as RedisClient
 
 from resolvers import accounts, tries
 from resolvers.context import App, Context
 from resolvers.errors import InputError, NotPermittedError, Refused
-from resolvers.tries import Tries
+from resolvers.tries import Tries, TriesInMemory
+from server import shared_counts
+from server.shared_counts import SharedCounts
+from server.shared_tries import SharedTries
+from tests.harness.redis import Redis
 
 PASSWORD, WRONG = "correct horse battery", "wrong horse battery"
 FREE, FREE_FROM_ADDRESS = Tries.FREE_FOR_ACCOUNT, Tries.FREE_FROM_ADDRESS
@@ -29,10 +35,32 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(scope="module")
+def redis() -> Iterator[Redis]:
+    with Redis() as redis:
+        yield redis
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def counted(
+    request: pytest.FixtureRequest, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Tries]:
+    """Tries by a clock of the test's own, in memory and in Redis: they are counted alike."""
+    if request.param == "memory":
+        yield TriesInMemory(clock)
+        return
+    monkeypatch.setattr(shared_counts, "PATIENCE_SECONDS", 10.0)
+    url = request.getfixturevalue("redis").url
+    async with RedisClient.from_url(url) as client:
+        await client.flushall()
+    async with SharedCounts(url) as counts:
+        yield SharedTries(counts, clock)
+
+
 @pytest.fixture
-def slow(app: App, clock: Clock) -> App:
+def slow(app: App, counted: Tries) -> App:
     """The product, with a clock of the test's own for tries."""
-    return replace(app, tries=Tries(clock))
+    return replace(app, tries=counted)
 
 
 @pytest.fixture
@@ -62,55 +90,63 @@ async def answer(app: App, handle: str, password: str = WRONG, address: str = "1
 # For how long
 
 
-def test_tries_wait_twice_as_long_each_time_up_to_a_minute(clock: Clock) -> None:
-    counted = Tries(clock)
-    assert [counted.begin("ada", f"{n}") for n in range(FREE)] == [0.0] * FREE
+async def test_tries_wait_twice_as_long_each_time_up_to_a_minute(counted: Tries, clock: Clock) -> None:
+    assert [await counted.begin("ada", f"{n}") for n in range(FREE)] == [0.0] * FREE
     pauses = []
     for n in range(9):
-        pauses.append(counted.begin("ada", f"again {n}"))
+        pauses.append(await counted.begin("ada", f"again {n}"))
         clock.now += pauses[-1]
-        assert counted.begin("ada", f"then {n}") == 0
+        assert await counted.begin("ada", f"then {n}") == 0
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
 
 
-def test_a_try_that_comes_too_early_does_not_lengthen_the_wait(clock: Clock) -> None:
-    counted = Tries(clock)
+async def test_a_try_that_comes_too_early_does_not_lengthen_the_wait(counted: Tries, clock: Clock) -> None:
     for _ in range(FREE):
-        counted.begin("ada", "here")
-    assert [counted.begin("ada", "here") for _ in range(50)] == [1.0] * 50
+        await counted.begin("ada", "here")
+    assert [await counted.begin("ada", "here") for _ in range(50)] == [1.0] * 50
 
 
-def test_wrong_passwords_are_forgiven_one_by_one(clock: Clock) -> None:
-    counted = Tries(clock)
+async def test_without_an_account_the_address_alone_waits(counted: Tries) -> None:
+    for _ in range(counted.FREE_FROM_ADDRESS):
+        assert await counted.begin(None, "here") == 0
+        await counted.succeeded(None, "here")
+    for _ in range(counted.FREE_FROM_ADDRESS):
+        assert await counted.begin(None, "here") == 0
+    assert await counted.begin(None, "here") > 0
+    assert await counted.begin("ada", "here") > 0
+    assert await counted.begin("ada", "there") == 0
+
+
+async def test_wrong_passwords_are_forgiven_one_by_one(counted: Tries, clock: Clock) -> None:
     for _ in range(FREE):
-        counted.begin("ada", "here")
+        await counted.begin("ada", "here")
     clock.now += 2 * tries.FORGIVEN_SECONDS
-    assert [counted.begin("ada", "here") for _ in range(4)] == [0, 0, 1, 1]
+    assert [await counted.begin("ada", "here") for _ in range(4)] == [0, 0, 1, 1]
 
 
-def test_an_address_that_tries_many_handles_waits_and_others_do_not(clock: Clock) -> None:
-    counted = Tries(clock)
-    assert [counted.begin(f"p{n}", "here") for n in range(FREE_FROM_ADDRESS)] == [0.0] * FREE_FROM_ADDRESS
-    assert counted.begin("somebody", "here") == 1
-    assert counted.begin("somebody", "there") == 0
+async def test_an_address_that_tries_many_handles_waits_and_others_do_not(counted: Tries, clock: Clock) -> None:
+    assert [await counted.begin(f"p{n}", "here") for n in range(FREE_FROM_ADDRESS)] == [0.0] * FREE_FROM_ADDRESS
+    assert await counted.begin("somebody", "here") == 1
+    assert await counted.begin("somebody", "there") == 0
 
 
-def test_a_right_password_clears_the_account_but_not_what_its_address_did_to_others(clock: Clock) -> None:
-    counted = Tries(clock)
+async def test_a_right_password_clears_the_account_but_not_what_its_address_did_to_others(
+    counted: Tries, clock: Clock
+) -> None:
     for n in range(FREE_FROM_ADDRESS - 1):
-        counted.begin(f"p{n}", "here")
+        await counted.begin(f"p{n}", "here")
     for _ in range(3):
-        assert counted.begin("ada", "here") == 0
-        counted.succeeded("ada", "here")
-    assert counted.begin("p0", "here") == 0
-    assert counted.begin("ada", "here") == 1
+        assert await counted.begin("ada", "here") == 0
+        await counted.succeeded("ada", "here")
+    assert await counted.begin("p0", "here") == 0
+    assert await counted.begin("ada", "here") == 1
 
 
-def test_no_more_is_remembered_than_the_bound(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_more_is_remembered_than_the_bound(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tries, "MAX_KEYS", 3)
-    counted = Tries(clock)
+    counted = TriesInMemory(clock)
     for n in range(100):
-        counted.begin("ada", f"address {n}")
+        await counted.begin("ada", f"address {n}")
         clock.now += 60
     assert len(counted._addresses._tried) == 3
     assert counted._accounts._tried.keys() == {"ada"}

@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, update
 from sqlmodel import col
 
 from models.database import Command
+from models.money import Currency, Money
 from models.rails import PayoutSpeed
 from models.transfers import Visibility
 from models.users import User
@@ -28,6 +29,8 @@ _picture = Command(
     update(User).where(col(User.handle) == bindparam("whose")).values(avatar_url="https://example.org/a.png", bio="Hi")
 )
 
+CAPPED = "capped"
+"""What the table calls the owner with tokens that may spend five dollars a day."""
 COLUMNS = ("out", "other", "owner", "blocked", "blocking", "READ", "WRITE", "PAY")
 
 ARGUMENTS = {
@@ -170,6 +173,8 @@ class Scene:
 
     def asker(self, column: str, holder: str) -> Person | None:
         """Who asks: nobody, a person, or an access token of a person with one scope alone."""
+        if column in set(TokenScope) and holder == CAPPED:
+            return self.ada.limited(TokenScope(column), spend_limit=Money(500, Currency.USD))
         if column in set(TokenScope):
             return self._people[holder].limited(TokenScope(column))
         return self._people.get(column)

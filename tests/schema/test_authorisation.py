@@ -18,7 +18,7 @@ from graphql import (
 
 from schema import core_schema
 from tests.harness.town import Answer, Town
-from tests.schema.askers import ARGUMENTS, COLUMNS, WAYS, Scene, scene
+from tests.schema.askers import ARGUMENTS, CAPPED, COLUMNS, WAYS, Scene, scene
 
 TABLE = Path(__file__).with_name("authorisation.txt")
 _START = re.compile(r"(?P<type>\w+)(?P<way>@\w+)?(?:\[(?P<holder>\w+)\])?\.(?P<field>.+)")
@@ -55,7 +55,7 @@ class Row(NamedTuple):
     @property
     def is_main(self) -> bool:
         """Whether it is the row that the field must have; the others look at it in another way."""
-        return self.way == self.type and not self.arguments
+        return self.way == self.type and self.holder != CAPPED and not self.arguments
 
 
 def table() -> list[Row]:

@@ -7,6 +7,20 @@ from server.settings import Settings, load
 
 pytestmark = pytest.mark.usefixtures("nothing_set")
 
+NO_ORIGINS = [
+    "*",
+    "null",
+    "app.example.org",
+    "https://a.example/",
+    "https://*.example",
+    "https://u@a.b",
+    "https://",
+    ",",
+]
+NO_ORIGIN = (
+    "HATFUL_ALLOWED_ORIGINS is '{}', but must be origins like https://app.example.org, with commas between them."
+)
+
 
 def complaint(**options: object) -> str:
     with pytest.raises(WrongSettingError) as caught:
@@ -65,6 +79,18 @@ def test_what_is_no_origin_is_refused(monkeypatch: pytest.MonkeyPatch, origins: 
     assert complaint() == f"HATFUL_PASSKEY_ORIGINS is {origins!r}, but must be {must_be}."
 
 
+def test_origins_are_taken_as_browsers_write_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load().allowed_origins == ()
+    named = "https://App.Example.org:443, http://localhost:3000,http://[::1]:80,capacitor://localhost"
+    monkeypatch.setenv("HATFUL_ALLOWED_ORIGINS", named)
+    assert load().allowed_origins == (
+        "https://app.example.org",
+        "http://localhost:3000",
+        "http://[::1]",
+        "capacitor://localhost",
+    )
+
+
 def test_a_variable_that_is_empty_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HATFUL_PORT", "")
     assert load().port == 8000
@@ -85,6 +111,7 @@ def test_a_variable_that_is_empty_counts_as_unset(monkeypatch: pytest.MonkeyPatc
             "http://:secret@host",
             "HATFUL_RATE_LIMIT_STORAGE must be an address like redis://host:6379/0.",
         ),
+        *(("HATFUL_ALLOWED_ORIGINS", value, NO_ORIGIN.format(value)) for value in NO_ORIGINS),
         ("HATFUL_PROT", "1", "HATFUL_PROT in the environment is no setting: did you mean HATFUL_PORT?"),
     ],
 )

@@ -1,9 +1,13 @@
 """Somebody guesses passwords: over HTTP nothing tells whether there is such an account, and guessing gets slow."""
 
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 from resolvers.tries import Tries
 from tests.harness.client import Client
+from tests.harness.redis import Redis
+from tests.harness.server import serve
 
 PASSWORD, WRONG = "correct horse battery", "wrong horse battery"
 SIGN_UP = """mutation ($password: String!) {
@@ -50,3 +54,28 @@ def test_a_document_full_of_guesses_is_as_many_tries(client: Client) -> None:
     [error] = payloads["last"]["userErrors"]
     assert error["__typename"] == "NotPermittedError"
     assert error["message"].startswith("There were too many wrong passwords. Try again in ")
+
+
+def test_processes_that_share_a_redis_count_guesses_together(database_url: str, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        redis = stack.enter_context(Redis())
+        clients = []
+        for name in ("one", "other"):
+            folder = tmp_path / name
+            folder.mkdir()
+            shared = {"HATFUL_RATE_LIMIT_STORAGE": redis.url}
+            server = stack.enter_context(serve(folder, "--database", database_url, environment=shared))
+            clients.append(Client(server.url))
+            stack.callback(clients[-1].close)
+        # Each process by itself would let twice as many pass. So it may be if Redis is slow, but not each time.
+        assert any(is_slowed_down(clients, f"robin_{n}") for n in range(5))
+
+
+def is_slowed_down(clients: list[Client], handle: str) -> bool:
+    """Whether of as many guesses by each client as are free for a handle some are refused."""
+    kinds = []
+    for client in clients * Tries.FREE_FOR_ACCOUNT:
+        answer = client.run(SIGN_IN, {"handle": handle, "password": WRONG})
+        kinds += [error["__typename"] for error in answer.data["signIn"]["userErrors"]]
+    assert kinds[: Tries.FREE_FOR_ACCOUNT] == ["InputError"] * Tries.FREE_FOR_ACCOUNT
+    return "NotPermittedError" in kinds

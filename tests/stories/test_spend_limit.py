@@ -75,6 +75,7 @@ def test_many_at_once_do_not_pass_the_limit_together(jar: TipJar) -> None:
 REFUSED = {
     "createPost": 'createPost(input: { text: "Buy now" })',
     "followUser": "followUser(input: { id: $ben })",
+    "topUpWallet": 'topUpWallet(input: { amount: { amount: "1.00" }, idempotencyKey: "more" })',
     "createAccessToken": 'createAccessToken(input: { name: "More", scopes: [PAY] })',
     "revokeOtherSessions": "revokeOtherSessions",
     "signOut": "signOut",
