@@ -68,6 +68,8 @@ def _stop_on_signals(servers: Sequence[uvicorn.Server]) -> None:
     def stop() -> None:
         for server in servers:
             server.should_exit = True
+            for connection in server.server_state.connections:
+                connection.transport.abort()  # who waits for an answer that never comes would wait here, too
 
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)
