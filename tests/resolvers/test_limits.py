@@ -10,7 +10,7 @@ import pytest
 
 from models.money import Currency, Money
 from models.security import SecurityEventKind
-from resolvers import limits, refunds, wallets
+from resolvers import limits, refunds, top_ups
 from resolvers.context import App, Context, TokenScope
 from resolvers.errors import LimitExceededError, LimitState, NotPermittedError, Refused
 from resolvers.ids import Kind, public_id
@@ -208,7 +208,7 @@ async def test_a_token_with_a_limit_in_one_currency_spends_nothing_in_another(to
 async def test_a_token_with_a_limit_does_not_reach_its_owners_card(town: Town, amount: str, currency: Currency) -> None:
     ada = await town.person("ada", dollars="10")
     ctx = token(ada, Money(5_00, USD)).ctx()
-    refused = await refusal(wallets.top_up_wallet(ctx, None, money(amount, currency), key=new_key()))
+    refused = await refusal(top_ups.top_up_wallet(ctx, None, money(amount, currency), key=new_key()))
     assert type(refused) is NotPermittedError
     assert [event.kind for event in ctx.refusals] == [SecurityEventKind.SCOPE_REFUSED]
     assert (await ada.has(), await ada.has(currency)) == ("10.00", "10.00" if currency is USD else "0.00")
@@ -224,7 +224,7 @@ async def test_a_token_without_a_limit_tops_up(town: Town) -> None:
 async def test_a_token_with_a_limit_is_not_even_told_what_its_owners_top_up_did(town: Town) -> None:
     ada = await town.person("ada")
     await ada.tops_up("100", key="k")
-    again = wallets.top_up_wallet(token(ada, Money(500_00, USD)).ctx(), None, money("100"), key="k")
+    again = top_ups.top_up_wallet(token(ada, Money(500_00, USD)).ctx(), None, money("100"), key="k")
     assert isinstance(await refusal(again), NotPermittedError)
 
 
