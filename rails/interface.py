@@ -11,7 +11,7 @@ money is never left to an `except`. Two rules hold for every adapter:
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 from uuid import UUID
 
 from models.funding import SourceKind
@@ -229,4 +229,16 @@ class RailAdapter(Protocol):
 
     async def close(self) -> None:
         """Ends its connections."""
+        ...
+
+
+@runtime_checkable
+class VerifiesDeposits(Protocol):
+    """An adapter whose network chooses the two small deposits itself, and alone knows them: its `link` gets none."""
+
+    async def verify(self, source: Source, amounts: tuple[Money, Money]) -> bool:
+        """Whether these are the amounts that the network sent to an account.
+
+        Raises LinkRefusedError once the network takes no more tries, or UnreachableError.
+        """
         ...
