@@ -29,8 +29,8 @@ from rails.interface import (
     Declined,
     Linked,
     LinkRefusedError,
-    NotSent,
     Notice,
+    NotSent,
     Pending,
     Rejected,
     Secrets,
@@ -208,7 +208,7 @@ class StripeRail:
                 "currency": call.amount.currency.lower(),
                 "customer": reference.customer,
                 "payment_method": reference.method,
-                "payment_method_types": [_METHODS[call.source.kind]],
+                "allowed_payment_method_types": [_METHODS[call.source.kind]],
                 "confirm": True,
                 "off_session": True,
                 "metadata": {"call": str(call.id)},
@@ -323,10 +323,10 @@ def _method(source: Source, secret: CardNumber | AccountNumber) -> Any:
 def _setup(customer: str, method: str, secret: CardNumber | AccountNumber) -> Any:
     setup = {"customer": customer, "payment_method": method, "confirm": True, "usage": "off_session"}
     if isinstance(secret, CardNumber):
-        return {**setup, "payment_method_types": ["card"]}
+        return {**setup, "allowed_payment_method_types": ["card"]}
     return {
         **setup,
-        "payment_method_types": ["us_bank_account"],
+        "allowed_payment_method_types": ["us_bank_account"],
         "payment_method_options": {"us_bank_account": {"verification_method": "microdeposits"}},
         "mandate_data": {"customer_acceptance": {"type": "offline"}},
     }
@@ -413,6 +413,8 @@ def _line(transaction: stripe.BalanceTransaction) -> Settlement | None:
     source: Any = transaction.source
     if kind is SettlementKind.SETTLED and source.status not in {"paid", "succeeded"}:
         return None
+    if getattr(source, "refunded", False):
+        return None  # neither it nor its refund is money of ours
     is_payout = source.object == "payout"
     network_ref = source.id if is_payout else source.payment_intent
     if network_ref is None:

@@ -72,9 +72,9 @@ class HttpClient(stripe.HTTPClient):
             async with asyncio.timeout(self._seconds):
                 response = await self._http.request(method, url, headers=headers, content=body)
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
-            raise NotSentError(type(error).__name__) from None
+            raise NotSentError(type(error).__name__) from None  # type: ignore[no-untyped-call]  # as the SDK has it
         except (httpx2.HTTPError, TimeoutError) as error:
-            raise stripe.APIConnectionError(type(error).__name__) from None
+            raise stripe.APIConnectionError(type(error).__name__) from None  # type: ignore[no-untyped-call]
         answer = response.content.replace(self._number.encode(), NUMBER.encode())
         return answer, response.status_code, response.headers
 

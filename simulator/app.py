@@ -13,6 +13,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from simulator.control import control
+from simulator.stripe import stripe
 from simulator.world import Face, World
 
 HOST = "127.0.0.1"
@@ -27,11 +28,12 @@ class Ports(NamedTuple):
 
     control: int = 0
     visa: int = 0
+    stripe: int = 0
 
 
 def faces(world: World, ports: Ports, folder: Path) -> Sequence[Face]:
     """The networks that there are. What their clients need to have as files goes into the folder."""
-    return []
+    return [stripe(world, ports.stripe)]
 
 
 def run(ports: Ports, folder: Path, announce: Announce) -> None:
