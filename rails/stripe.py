@@ -5,7 +5,7 @@ the account that holds the money. Stripe's names for these are the source's refe
 """
 
 import hmac
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, NamedTuple, TypeVar
@@ -280,8 +280,7 @@ class StripeRail:
         page = await self._client.v1.balance_transactions.list_async(
             {"created": {"gte": int(since.timestamp())}, "expand": ["data.source"], "limit": PAGE}
         )
-        lines = [_line(transaction) async for transaction in _all(page)]
-        return [line for line in lines if line is not None]
+        return [line async for transaction in _all(page) for line in _lines(transaction)]
 
 
 class _Reference(NamedTuple):
@@ -354,14 +353,6 @@ def _since(call: Call) -> Any:
 
 # What Stripe answers
 
-# https://docs.stripe.com/reports/reporting-categories. What we refund ourselves is no news, and a debit that fails was
-# never ours.
-_LINES = {
-    "charge": SettlementKind.SETTLED,
-    "dispute": SettlementKind.RETURNED,
-    "payout": SettlementKind.SETTLED,
-    "payout_reversal": SettlementKind.RETURNED,
-}
 # It may still be on its way: that it is not there yet says nothing.
 _NOT_FOUND = Unknown("Stripe does not know of it yet.")
 
@@ -404,25 +395,34 @@ def _refund(refund: stripe.Refund) -> Answer:
     return Unknown(f"Stripe says {refund.status}.")
 
 
-def _line(transaction: stripe.BalanceTransaction) -> Settlement | None:
-    """The line that a transaction of Stripe's balance is for us: none if it is not about our calls, or not yet."""
-    kind = _LINES.get(transaction.reporting_category)
-    currency = transaction.currency.upper()
-    if kind is None or transaction.status != "available" or currency not in set(Currency):
-        return None
+# https://docs.stripe.com/reports/reporting-categories. What we refund ourselves is no news.
+# A payout that failed may have been paid before; a charge that failed was never ours.
+_SETTLED = {"charge": frozenset({"succeeded"}), "payout": frozenset({"paid", "failed", "canceled"})}
+_BACK = frozenset({"dispute", "payout_reversal"})
+
+
+def _lines(transaction: stripe.BalanceTransaction) -> Iterator[Settlement]:
+    """What a transaction of Stripe's balance says of our calls, if it is about one."""
     source: Any = transaction.source
-    if kind is SettlementKind.SETTLED and source.status not in {"paid", "succeeded"}:
-        return None
-    if getattr(source, "refunded", False):
-        return None  # neither it nor its refund is money of ours
+    category, currency = transaction.reporting_category, transaction.currency.upper()
+    if category not in _SETTLED.keys() | _BACK or currency not in set(Currency) or getattr(source, "refunded", False):
+        return
     is_payout = source.object == "payout"
     network_ref = source.id if is_payout else source.payment_intent
     if network_ref is None:
-        return None
-    code = None if kind is SettlementKind.SETTLED else source.failure_code if is_payout else source.reason
-    booked_at = datetime.fromtimestamp(transaction.available_on, UTC)
-    amount = Money(abs(transaction.amount), Currency(currency))
-    return Settlement(transaction.id, network_ref, kind, amount, booked_at, code)
+        return
+    amount, is_available = Money(abs(transaction.amount), Currency(currency)), transaction.status == "available"
+    booked_at, available_at = (
+        datetime.fromtimestamp(at, UTC) for at in (transaction.created, transaction.available_on)
+    )
+    if category in _BACK:
+        code = source.failure_code if is_payout else source.reason
+        yield Settlement(transaction.id, network_ref, SettlementKind.RETURNED, amount, booked_at, code)
+        if is_available:
+            line = f"{transaction.id}-available"
+            yield Settlement(line, network_ref, SettlementKind.RETURN_SETTLED, amount, available_at, code)
+    elif is_available and source.status in _SETTLED[category]:
+        yield Settlement(transaction.id, network_ref, SettlementKind.SETTLED, amount, available_at)
 
 
 async def _all(page: Any) -> AsyncIterator[Any]:

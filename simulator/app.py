@@ -12,8 +12,8 @@ from typing import NamedTuple
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from simulator import stripe, visa
 from simulator.control import control
-from simulator.stripe import stripe
 from simulator.world import Face, World
 
 HOST = "127.0.0.1"
@@ -33,7 +33,7 @@ class Ports(NamedTuple):
 
 def faces(world: World, ports: Ports, folder: Path) -> Sequence[Face]:
     """The networks that there are. What their clients need to have as files goes into the folder."""
-    return [stripe(world, ports.stripe)]
+    return [visa.face(world, ports.visa, folder), stripe.face(world, ports.stripe)]
 
 
 def run(ports: Ports, folder: Path, announce: Announce) -> None:

@@ -5,9 +5,9 @@ Requests are forms, answers JSON. It takes the key `sk_test_simulator` alone, an
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
@@ -19,6 +19,7 @@ from simulator.books import Kind, Line, LineKind, Movement, Status
 from simulator.faults import BREAKS, Does, spoilt
 from simulator.stripe_objects import (
     Asked,
+    Booked,
     Form,
     RefusedError,
     card_error,
@@ -43,8 +44,10 @@ SETTLED_AFTER = timedelta(days=2)
 DEBITED_AFTER = timedelta(days=4)
 PAID_AFTER = {"instant": timedelta(0), "standard": timedelta(days=2)}
 AT_ONCE = timedelta(0)
+PREFIXES = {Kind.PULL: "pi", Kind.PUSH: "po", Kind.REVERSAL: "re"}
+CARD_REFUSED = 402
+UNDER_WAY = RefusedError(409, "idempotency_error", "idempotency_key_in_use", "The same request is under way.")
 MONEY = (Does.PENDING, Does.DUPLICATE, Does.DECLINED, Does.PARTIAL, Does.RETURNED)
-BOOKING = (Does.SETTLEMENT_MISSING, Does.SETTLEMENT_WRONG, Does.SETTLEMENT_EXTRA)
 
 # https://docs.stripe.com/testing: what a card does when it is set up, and when it is charged.
 DEBIT_CARDS = {"4000056655665556", "5200828282828210"}
@@ -70,6 +73,17 @@ ACCOUNTS = {
 }
 
 Handler = Callable[[Asked], dict[str, Any]]
+
+
+class _Plan(NamedTuple):
+    """How money is to move, if no fault has it otherwise."""
+
+    kind: Kind
+    after: timedelta
+    code: str
+    """Why it fails, or empty."""
+    means: str
+    reverses: Movement | None = None
 
 
 class Stripe:
@@ -108,16 +122,15 @@ class Stripe:
             if key in self._answers:
                 return self._again(key, print_)
             fault = self._world.faults.take(operation, *MONEY)
-            asked = Asked(request, form, fault, key)
-            status, body = 200, handle(asked)
-            if fault.does is Does.DUPLICATE:
-                raise RefusedError(409, "idempotency_error", "idempotency_key_in_use", "It is still under way.")
+            status, body = 200, handle(Asked(request, form, fault, key))
         except RefusedError as error:
-            status, body = error.status, error.body
-            if error.status != 402:
-                return _json(body, status)
+            if error.status != CARD_REFUSED:
+                return _json(error.body, error.status)
+            fault, status, body = None, error.status, error.body
         if key:
             self._answers[key] = print_, status, body
+        if fault is not None and fault.does is Does.DUPLICATE:
+            return _json(UNDER_WAY.body, UNDER_WAY.status)
         return _json(body, status)
 
     def _again(self, key: str, print_: str) -> Response:
@@ -220,7 +233,7 @@ class Stripe:
         is_card = method["type"] == "card"
         number = self._number(method)
         code = CARDS[number][1] if is_card else ACCOUNTS[number]
-        movement = self._move(asked, "pi", Kind.PULL, AT_ONCE if is_card else DEBITED_AFTER, code, method["type"])
+        movement = self._move(asked, _Plan(Kind.PULL, AT_ONCE if is_card else DEBITED_AFTER, code, method["type"]))
         if is_card and movement.status(movement.at) is Status.FAILED:
             raise card_error(movement.code, self._payment(movement))
         return self._payment(movement)
@@ -232,7 +245,7 @@ class Stripe:
             raise RefusedError(400, "invalid_request_error", "resource_missing", "No such external account.")
         method = form["method"] or "standard"
         code = ACCOUNTS.get(self._number(external), "")
-        return payout(self._move(asked, "po", Kind.PUSH, PAID_AFTER[method], code, external["object"]), self._now)
+        return self._payout(self._move(asked, _Plan(Kind.PUSH, PAID_AFTER[method], code, external["object"])))
 
     def create_refund(self, asked: Asked) -> dict[str, Any]:
         payment = self._movement(asked.form["payment_intent"])
@@ -240,52 +253,42 @@ class Stripe:
             raise RefusedError(400, "invalid_request_error", "payment_intent_unexpected_state", "Nothing was paid.")
         if self._refunds(payment.id, Status.PENDING, Status.COMPLETED):
             raise RefusedError(400, "invalid_request_error", "charge_already_refunded", "It was refunded.")
-        return refund(self._move(asked, "re", Kind.REVERSAL, AT_ONCE, "", "refund", payment), self._now)
+        return refund(self._move(asked, _Plan(Kind.REVERSAL, AT_ONCE, "", "refund", payment)), self._now)
 
     def payment(self, asked: Asked) -> dict[str, Any]:
         return self._payment(self._movement(asked.path["id"]))
 
     def payout(self, asked: Asked) -> dict[str, Any]:
-        return payout(self._movement(asked.path["id"]), self._now)
+        return self._payout(self._movement(asked.path["id"]))
 
     def payments(self, asked: Asked) -> dict[str, Any]:
         return self._listed(asked, Kind.PULL, "customer", self._payment)
 
     def payouts(self, asked: Asked) -> dict[str, Any]:
-        return self._listed(asked, Kind.PUSH, "destination", lambda movement: payout(movement, self._now))
+        return self._listed(asked, Kind.PUSH, "destination", self._payout)
 
     def refunds(self, asked: Asked) -> dict[str, Any]:
         return self._listed(asked, Kind.REVERSAL, "payment_intent", lambda movement: refund(movement, self._now))
 
     def transactions(self, asked: Asked) -> dict[str, Any]:
         """All that changed the balance, newest first: also what is not available yet."""
-        lines = {line.id: line for line in self._world.books.lines(NETWORK, self._now)}
-        refunded = list[dict[str, Any]]()
-        for movement in self._world.books.movements(NETWORK):
-            lines |= {line.id: line for line in self._world.books.lines_of(movement.id)}
-            refunded += self._refunded(movement)
-        found = [self._transaction(line) for line in lines.values() if not self._is_refunded(line)] + refunded
+        books = self._world.books
+        strangers = [line for line in books.lines(NETWORK, self._now) if books.get(line.movement) is None]
+        found = [one for movement in books.movements(NETWORK) for one in self._transactions(movement)]
+        found += [self._transaction(_stranger(line), line.amount, line.booked_at) for line in strangers]
         since = int(asked.form["created[gte]"] or 0)
-        found = [one for one in found if one["created"] >= since]
+        found = [one for one in found if since <= one["created"] <= self._now.timestamp()]
         return list_of("/v1/balance_transactions", sorted(found, key=lambda one: -one["created"]), asked.form)
 
     @property
-    def _now(self) -> Any:
+    def _now(self) -> datetime:
         return self._world.clock.now()
 
-    def _move(
-        self,
-        asked: Asked,
-        prefix: str,
-        kind: Kind,
-        after: timedelta,
-        code: str,
-        means: str,
-        reversed_: Movement | None = None,
-    ) -> Movement:
+    def _move(self, asked: Asked, plan: _Plan) -> Movement:
         """Writes a movement down, as its fault has it."""
         form, fault, now = asked.form, asked.fault, self._now
-        id_ = self._id(prefix)
+        kind, after, code, means, reversed_ = plan
+        id_ = self._id(PREFIXES[kind])
         amount = int(form["amount"] or (reversed_.amount if reversed_ else 0))
         if amount <= 0:
             raise RefusedError(400, "invalid_request_error", "parameter_invalid_integer", "An amount is missing.")
@@ -316,24 +319,9 @@ class Stripe:
                 "asked": str(amount),
             },
         )
-        self._world.books.write(movement, AT_ONCE if kind is Kind.PUSH else SETTLED_AFTER)
-        if fault.does is Does.RETURNED:
-            self._world.books.give_back(id_, fault.code or "insufficient_funds", now + timedelta(seconds=fault.seconds))
-        self._misbook(movement)
+        self._world.record(movement, AT_ONCE if kind is Kind.PUSH else SETTLED_AFTER, fault)
         self._tell(movement)
         return movement
-
-    def _misbook(self, movement: Movement) -> None:
-        fault = self._world.faults.take(f"{NETWORK}.settlement", *BOOKING)
-        for line in self._world.books.lines_of(movement.id):
-            match fault.does:
-                case Does.SETTLEMENT_MISSING:
-                    self._world.books.drop(line.id)
-                case Does.SETTLEMENT_WRONG:
-                    self._world.books.add(line.model_copy(update={"amount": fault.amount or line.amount + 1}))
-                case Does.SETTLEMENT_EXTRA:
-                    extra = {"id": f"{line.id}-extra", "movement": self._id("pi")}
-                    self._world.books.add(line.model_copy(update=extra))
 
     def _tell(self, movement: Movement) -> None:
         """Sends what a webhook tells of a movement: that it is there, and what becomes of it."""
@@ -343,7 +331,7 @@ class Stripe:
                 case Kind.PULL:
                     return self._payment(movement)
                 case Kind.PUSH:
-                    return payout(movement, self._now)
+                    return self._payout(movement)
             return refund(movement, self._now)
 
         name = {Kind.PULL: "payment_intent", Kind.PUSH: "payout", Kind.REVERSAL: "refund"}[movement.kind]
@@ -356,9 +344,6 @@ class Stripe:
         }[movement.kind]
         end = good if movement.outcome is Status.COMPLETED else bad
         self.webhooks.tell(f"{name}.{end}", shown, movement.decided_at)
-
-    def _payment(self, movement: Movement) -> dict[str, Any]:
-        return payment_intent(movement, self._now)
 
     def _listed(self, asked: Asked, kind: Kind, by: str, shown: Callable[[Movement], dict[str, Any]]) -> dict[str, Any]:
         wanted, since = asked.form[by], int(asked.form["created[gte]"] or 0)
@@ -382,43 +367,68 @@ class Stripe:
             if movement.reverses == payment and movement.status(self._now) in statuses
         ]
 
-    def _is_refunded(self, line: Line) -> bool:
-        return bool(self._refunds(line.movement, Status.COMPLETED))
+    def _transactions(self, movement: Movement) -> list[dict[str, Any]]:
+        lines = {line.kind: line for line in self._world.books.lines_of(movement.id)}
+        settled, returned = lines.get(LineKind.SETTLED), lines.get(LineKind.RETURNED)
+        back = self._refunds(movement.id, Status.COMPLETED)
+        if back:
+            return [self._transaction(movement, movement.amount, movement.at), self._refunded(back[0])]
+        found = list[dict[str, Any]]()
+        if settled is not None:
+            found.append(self._transaction(movement, settled.amount, settled.booked_at))
+        if returned is None or self._fails(movement):
+            return found
+        end = lines.get(LineKind.RETURN_SETTLED)
+        if settled is None:  # Stripe pays all the same, and takes it back
+            found.append(self._transaction(movement, movement.amount, returned.booked_at))
+        return [*found, self._taken_back(movement, returned, returned if end is None else end)]
 
-    def _refunded(self, movement: Movement) -> list[dict[str, Any]]:
-        """Two transactions for what was paid and refunded, where our books have none."""
-        return [
-            one
-            for back in self._refunds(movement.id, Status.COMPLETED)
-            for one in (
-                transaction(f"txn_{movement.id}", movement.amount, movement, "charge", self._charge(movement), AT_ONCE),
-                transaction(f"txn_{back.id}", -back.amount, back, "refund", refund(back, self._now), AT_ONCE),
-            )
-        ]
-
-    def _charge(self, movement: Movement) -> dict[str, Any]:
-        return charge(movement, self._now, refunded=bool(self._refunds(movement.id, Status.COMPLETED)))
-
-    def _transaction(self, line: Line) -> dict[str, Any]:
-        movement = self._world.books.get(line.movement) or _stranger(line)
-        source, category, sign = self._source(line, movement)
-        booked = transaction(
-            f"txn_{line.id}", sign * line.amount, movement, category, source, line.booked_at - movement.at
-        )
-        return {**booked, "status": "available" if line.booked_at <= self._now else "pending"}
-
-    def _source(self, line: Line, movement: Movement) -> tuple[dict[str, Any], str, int]:
-        returned = line.kind is LineKind.RETURNED
+    def _transaction(self, movement: Movement, amount: int, available: datetime) -> dict[str, Any]:
         if movement.kind is Kind.PUSH:
-            code = line.code if returned else None
-            return (
-                payout(movement, self._now, failed=code),
-                "payout_reversal" if returned else "payout",
-                1 if returned else -1,
-            )
-        if returned:
-            return dispute(movement, line.code or "general"), "dispute", -1
-        return self._charge(movement), "charge", 1
+            source, category, amount = self._payout(movement), "payout", -amount
+        else:
+            back = self._refunds(movement.id, Status.COMPLETED)
+            source, category = charge(movement, self._now, refunded=bool(back)), "charge"
+        booked = Booked(movement.at, available, category, amount, movement.currency)
+        return transaction(f"txn_{movement.id}", booked, source, self._now)
+
+    def _refunded(self, back: Movement) -> dict[str, Any]:
+        booked = Booked(back.at, back.decided_at, "refund", -back.amount, back.currency)
+        return transaction(f"txn_{back.id}", booked, refund(back, self._now), self._now)
+
+    def _taken_back(self, movement: Movement, returned: Line, end: Line) -> dict[str, Any]:
+        is_payout = movement.kind is Kind.PUSH
+        source = self._payout(movement) if is_payout else dispute(movement, returned.code or "general")
+        category, amount = ("payout_reversal", returned.amount) if is_payout else ("dispute", -returned.amount)
+        booked = Booked(returned.booked_at, end.booked_at, category, amount, movement.currency)
+        return transaction(f"txn_{returned.id}", booked, source, self._now)
+
+    def _return(self, movement: Movement) -> Line | None:
+        """The line by which a movement has come back by now."""
+        return next(
+            (
+                line
+                for line in self._world.books.lines_of(movement.id)
+                if line.kind is LineKind.RETURNED and line.booked_at <= self._now
+            ),
+            None,
+        )
+
+    def _fails(self, movement: Movement) -> bool:
+        """Whether a debit has come back before it was done: to Stripe it has failed."""
+        returned = self._return(movement)
+        return movement.kind is Kind.PULL and returned is not None and returned.booked_at < movement.decided_at
+
+    def _payment(self, movement: Movement) -> dict[str, Any]:
+        returned = self._return(movement)
+        if self._fails(movement) and returned is not None:
+            failed = {"outcome": Status.FAILED, "decided_at": returned.booked_at, "code": returned.code or "unknown"}
+            movement = movement.model_copy(update=failed)
+        return payment_intent(movement, self._now)
+
+    def _payout(self, movement: Movement) -> dict[str, Any]:
+        returned = self._return(movement)
+        return payout(movement, self._now, None if returned is None else returned.code or "unknown")
 
     # Objects
 
@@ -492,7 +502,7 @@ def _stranger(line: Line) -> Movement:
     )
 
 
-def stripe(world: World, port: int = 0) -> Face:
+def face(world: World, port: int) -> Face:
     """Stripe's face."""
     does = Stripe(world)
 

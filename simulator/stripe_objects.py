@@ -1,8 +1,8 @@
 """The forms and objects of Stripe's API, as far as the face speaks them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from starlette.requests import Request
 
@@ -164,22 +164,29 @@ def dispute(movement: Movement, reason: str) -> dict[str, Any]:
     }
 
 
-def transaction(
-    id_: str, amount: int, movement: Movement, category: str, source: Mapping[str, Any], after: timedelta
-) -> dict[str, Any]:
-    """A change of the balance. Stripe's fees are its own."""
-    created = int(movement.at.timestamp())
+class Booked(NamedTuple):
+    """A change of the balance."""
+
+    at: datetime
+    available: datetime
+    category: str
+    amount: int
+    currency: str
+
+
+def transaction(id_: str, booked: Booked, source: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """A balance transaction. Nobody pays fees here."""
     return {
         "id": id_,
         "object": "balance_transaction",
-        "amount": amount,
+        "amount": booked.amount,
         "fee": 0,
-        "net": amount,
-        "currency": movement.currency.lower(),
-        "created": created,
-        "available_on": created + int(after.total_seconds()),
-        "reporting_category": category,
-        "status": "available",
+        "net": booked.amount,
+        "currency": booked.currency.lower(),
+        "created": int(booked.at.timestamp()),
+        "available_on": int(booked.available.timestamp()),
+        "reporting_category": booked.category,
+        "status": "available" if booked.available <= now else "pending",
         "source": source,
     }
 

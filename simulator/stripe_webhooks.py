@@ -14,7 +14,7 @@ from simulator.faults import Does, Fault
 from simulator.stripe_objects import Asked
 from simulator.world import World
 
-SECRET = "whsec_simulator"
+SIGNED_WITH = "whsec_simulator"
 OPERATION = "stripe.webhook"
 KINDS = (Does.DELAYED, Does.DOUBLED, Does.REORDERED, Does.LOST, Does.BADLY_SIGNED, Does.STALE)
 TRIES_AFTER = (0, 1, 5, 30, 300, 3600)
@@ -49,7 +49,12 @@ class Webhooks:
         """Has events be sent to an address: all of them, whatever was asked for."""
         self._urls.append(asked.form["url"])
         number = self._world.books.number()
-        return {"id": f"we_{number:014d}", "object": "webhook_endpoint", "url": asked.form["url"], "secret": SECRET}
+        return {
+            "id": f"we_{number:014d}",
+            "object": "webhook_endpoint",
+            "url": asked.form["url"],
+            "secret": SIGNED_WITH,
+        }
 
     def tell(self, type_: str, about: Callable[[], dict[str, Any]], when: datetime | None = None) -> None:
         """Sends an event once its moment has come; `about` shows its object as it then is."""
@@ -92,8 +97,8 @@ class Webhooks:
         for seconds in TRIES_AFTER:
             await self._world.clock.until(self._world.clock.now() + timedelta(seconds=seconds))
             at = datetime.now(UTC) - (LONG_AGO if fault.does is Does.STALE else timedelta(0))
-            secret = "whsec_somebody_else" if fault.does is Does.BADLY_SIGNED else SECRET
-            headers = {"stripe-signature": signature(body, secret, at), "content-type": "application/json"}
+            key = "whsec_somebody_else" if fault.does is Does.BADLY_SIGNED else SIGNED_WITH
+            headers = {"stripe-signature": signature(body, key, at), "content-type": "application/json"}
             if await _taken(url, body, headers):
                 return
 
