@@ -63,7 +63,7 @@ class StripeSettings(NamedTuple):
     api_key: str
     """A secret or a restricted key. Its prefix says whether the money is real."""
     webhook_secret: str
-    """With what Stripe signs: `whsec_…`."""
+    """With what Stripe signs: `whsec_…`. Empty: no webhook is believed."""
     account: str | None = None
     """The connected account that holds the money, and to whose external accounts is paid out. Without: no payouts."""
     url: str = "https://api.stripe.com"
@@ -78,11 +78,11 @@ class StripeSettings(NamedTuple):
         """Raises ValueError: it is no key of Stripe's, or one for real money and an address without TLS."""
         kind = self.api_key.split("_")
         if len(kind) < 3 or kind[0] not in {"sk", "rk"} or kind[1] not in {"live", "test"}:
-            raise ValueError("A key of Stripe's begins with sk_live_, sk_test_, rk_live_ or rk_test_.")
+            raise ValueError("a key of Stripe's begins with sk_live_, sk_test_, rk_live_ or rk_test_.")
         if kind[1] == "test":
             return RailEnvironment.SANDBOX
         if not self.url.startswith("https://"):
-            raise ValueError("A live key is sent to an address with https:// alone.")
+            raise ValueError("a live key is sent to an address with https:// alone.")
         return RailEnvironment.LIVE
 
 
@@ -270,15 +270,15 @@ class StripeRail:
         return () if network_ref is None else (Notice(network_ref),)
 
     async def settlements(self, since: datetime) -> Sequence[Settlement]:
-        lines = _or_raise(await asked(self._lines(since - BOOKED_WITHIN), failure))
+        lines = _or_raise(await asked(self._lines(since.timestamp() - BOOKED_WITHIN.total_seconds()), failure))
         return sorted(lines, key=lambda line: line.booked_at)
 
     async def close(self) -> None:
         await self._http.aclose()
 
-    async def _lines(self, since: datetime) -> list[Settlement]:
+    async def _lines(self, since: float) -> list[Settlement]:
         page = await self._client.v1.balance_transactions.list_async(
-            {"created": {"gte": int(since.timestamp())}, "expand": ["data.source"], "limit": PAGE}
+            {"created": {"gte": max(int(since), 0)}, "expand": ["data.source"], "limit": PAGE}
         )
         return [line async for transaction in _all(page) for line in _lines(transaction)]
 
@@ -373,10 +373,8 @@ def _payment(intent: stripe.PaymentIntent) -> Answer:
 
 def _payout(payout: stripe.Payout) -> Answer:
     match payout.status:
-        case "paid":
-            return Approved("paid", payout.id)
-        case "pending" | "in_transit":
-            return Pending(payout.id, processing=True)
+        case "paid" | "pending" | "in_transit":
+            return Approved(payout.status, payout.id)  # it is out of the balance; what fails later is a return
         case "failed" | "canceled":
             code = payout.failure_code or payout.status
             return Declined(code, payout.failure_message or "The payout failed.", is_passing(code), payout.id)
@@ -395,17 +393,18 @@ def _refund(refund: stripe.Refund) -> Answer:
     return Unknown(f"Stripe says {refund.status}.")
 
 
-# https://docs.stripe.com/reports/reporting-categories. What we refund ourselves is no news.
+# https://docs.stripe.com/reports/reporting-categories
 # A payout that failed may have been paid before; a charge that failed was never ours.
 _SETTLED = {"charge": frozenset({"succeeded"}), "payout": frozenset({"paid", "failed", "canceled"})}
 _BACK = frozenset({"dispute", "payout_reversal"})
+_REFUND = "refund"  # it is ours, so nobody has to be told that it is given back
 
 
 def _lines(transaction: stripe.BalanceTransaction) -> Iterator[Settlement]:
     """What a transaction of Stripe's balance says of our calls, if it is about one."""
     source: Any = transaction.source
     category, currency = transaction.reporting_category, transaction.currency.upper()
-    if category not in _SETTLED.keys() | _BACK or currency not in set(Currency) or getattr(source, "refunded", False):
+    if category not in {*_SETTLED, *_BACK, _REFUND} or currency not in set(Currency):
         return
     is_payout = source.object == "payout"
     network_ref = source.id if is_payout else source.payment_intent
@@ -415,13 +414,16 @@ def _lines(transaction: stripe.BalanceTransaction) -> Iterator[Settlement]:
     booked_at, available_at = (
         datetime.fromtimestamp(at, UTC) for at in (transaction.created, transaction.available_on)
     )
+    code = None
     if category in _BACK:
         code = source.failure_code if is_payout else source.reason
         yield Settlement(transaction.id, network_ref, SettlementKind.RETURNED, amount, booked_at, code)
-        if is_available:
-            line = f"{transaction.id}-available"
-            yield Settlement(line, network_ref, SettlementKind.RETURN_SETTLED, amount, available_at, code)
-    elif is_available and source.status in _SETTLED[category]:
+    if not is_available:
+        return
+    if category in _BACK or category == _REFUND:
+        line = f"{transaction.id}-available"
+        yield Settlement(line, network_ref, SettlementKind.RETURN_SETTLED, amount, available_at, code)
+    elif source.status in _SETTLED[category]:
         yield Settlement(transaction.id, network_ref, SettlementKind.SETTLED, amount, available_at)
 
 
@@ -470,6 +472,8 @@ def _or_raise(answer: T | Failure) -> T:
 
 def _check_signature(secret: str, body: bytes, header: str, now: datetime) -> None:
     """Raises BadSignatureError. The SDK's own check takes the time of the process, so this is ours."""
+    if not secret:
+        raise BadSignatureError("There is no secret to check it with.")
     pairs = [pair.strip().partition("=")[::2] for pair in header.split(",")]
     times = [value for name, value in pairs if name == "t"]
     if len(times) != 1 or not (times[0].isascii() and times[0].isdecimal()):

@@ -42,7 +42,7 @@ def has_query(query_string: bytes) -> bool:
 async def from_body(scope: Scope, receive: Receive) -> Request:
     """The operation in a POST request's body. Raises HttpError, or ClientDisconnect when the client has gone."""
     _require_json(scope)
-    body = await _body(scope, receive)
+    body = await body_of(scope, receive)
     try:
         parameters = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -71,33 +71,34 @@ def _unsupported(message: str, headers: dict[str, str] | None = None) -> HttpErr
     return HttpError(415, "UNSUPPORTED_MEDIA_TYPE", message, headers)
 
 
-async def _body(scope: Scope, receive: Receive) -> bytes:
+async def body_of(scope: Scope, receive: Receive, most: int = MAX_BODY_BYTES) -> bytes:
+    """A request's body of so many bytes at most. Raises HttpError, or ClientDisconnect."""
     length = header(scope, b"content-length")
-    if length is not None and length.isdecimal() and int(length) > MAX_BODY_BYTES:
-        raise _too_large()
+    if length is not None and length.isdecimal() and int(length) > most:
+        raise _too_large(most)
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            return await _received(receive)
+            return await _received(receive, most)
     except TimeoutError:
         message = f"The request did not arrive within {BODY_SECONDS:g} seconds."
         raise HttpError(408, "REQUEST_TIMEOUT", message, {"connection": "close"}) from None
 
 
-async def _received(receive: Receive) -> bytes:
+async def _received(receive: Receive, most: int) -> bytes:
     body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         body += message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
-            raise _too_large()
+        if len(body) > most:
+            raise _too_large(most)
         if not message.get("more_body", False):
             return bytes(body)
 
 
-def _too_large() -> HttpError:
-    message = f"A request may have at most {MAX_BODY_BYTES} bytes."
+def _too_large(most: int) -> HttpError:
+    message = f"A request may have at most {most} bytes."
     return HttpError(413, "PAYLOAD_TOO_LARGE", message, {"connection": "close"})
 
 

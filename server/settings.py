@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from platformdirs import user_data_path
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from server.exits import WrongSettingError
@@ -98,6 +98,23 @@ class Settings(BaseSettings):
         "From where X-Forwarded-For and X-Forwarded-Proto are believed.",
         "IP addresses and networks with commas between them",
     )
+    stripe_api_key: SecretStr | None = _setting(
+        None,
+        "A secret or restricted key of Stripe's. Without one, nothing goes over Stripe.",
+        "a key that begins with sk_live_, sk_test_, rk_live_ or rk_test_",
+    )
+    stripe_webhook_secret: SecretStr | None = _setting(
+        None, "With what Stripe signs its webhooks. Without one, none are taken.", "a secret that begins with whsec_"
+    )
+    stripe_account: str | None = _setting(
+        None,
+        "The connected account that holds the money, and pays out. Without one, nothing is paid out.",
+        "an account's name, which begins with acct_",
+        pattern="^acct_",
+    )
+    stripe_url: str = _setting(
+        "https://api.stripe.com", "Where Stripe is.", "an address like https://api.stripe.com", pattern="^https?://"
+    )
     log_format: Literal["console", "json"] = _setting("console", "How log lines are written.", "console or json")
     log_level: Literal["debug", "info", "warning", "error"] = _setting(
         "info", "How much is logged; debug has a line for each request.", "debug, info, warning or error"
@@ -153,5 +170,9 @@ def _line(error: ValidationError, given: Mapping[str, Any], dotenv: Mapping[str,
     extra = Settings.model_fields[field].json_schema_extra
     must_be = extra["must_be"] if isinstance(extra, dict) else "something else"
     # An address may hold a password, so it is not repeated.
-    value = "" if field in {"database", "rate_limit_storage"} else f" is {str(first['input'])[:80]!r}, but"
+    value = (
+        ""
+        if field in {"database", "rate_limit_storage", "stripe_api_key", "stripe_webhook_secret"}
+        else f" is {str(first['input'])[:80]!r}, but"
+    )
     return f"{source}{value} must be {must_be}."

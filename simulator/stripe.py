@@ -372,7 +372,8 @@ class Stripe:
         settled, returned = lines.get(LineKind.SETTLED), lines.get(LineKind.RETURNED)
         back = self._refunds(movement.id, Status.COMPLETED)
         if back:
-            return [self._transaction(movement, movement.amount, movement.at), self._refunded(back[0])]
+            available = movement.decided_at + SETTLED_AFTER
+            return [self._transaction(movement, movement.amount, available), self._refunded(back[0])]
         found = list[dict[str, Any]]()
         if settled is not None:
             found.append(self._transaction(movement, settled.amount, settled.booked_at))
