@@ -4,25 +4,21 @@ A source is a customer of ours at Stripe with a payment method, and what it is p
 the account that holds the money. Stripe's names for these are the source's reference.
 """
 
-import hmac
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
 import httpx2
-import orjson
 import stripe
 
 from models.funding import SourceKind
 from models.money import Currency, Money
-from models.rails import Direction, PayoutSpeed, SettlementKind
+from models.rails import Direction, PayoutSpeed
 from models.transfers import Rail, RailEnvironment
 from rails.interface import (
     AccountNumber,
     Answer,
     Approved,
-    BadSignatureError,
     Call,
     Capabilities,
     CardNumber,
@@ -39,9 +35,10 @@ from rails.interface import (
     Unknown,
     UnreachableError,
 )
+from rails.stripe_balance import lines_of
+from rails.stripe_events import about, check_signature
 from rails.stripe_requests import NUMBER, WRONG_KEY, Failure, HttpClient, asked, failure, is_passing, unclear
 
-SIGNED_FOR = timedelta(seconds=300)
 BOOKED_WITHIN = timedelta(days=14)  # from a payment until its money can be paid out, or until a payout is paid
 CLOCKS_DIFFER_BY = timedelta(hours=1)
 PAGE = 100
@@ -52,6 +49,7 @@ WRONG_DEPOSITS = frozenset(
     }
 )
 US_NUMBERS_ALONE = "Stripe takes accounts in the United States only, by their routing and account numbers."
+UNKNOWN_NUMBER = "The number of this card or account is not known any more."
 NOT_TAKEN = "Stripe does not take this card or account."
 
 T = TypeVar("T")
@@ -112,7 +110,10 @@ class StripeRail:
     # Cards and accounts
 
     async def link(self, source: Source, deposits: tuple[Money, Money] | None) -> Linked:
-        secret = await self._secrets.reveal(source.reference)
+        try:
+            secret = await self._secrets.reveal(source.reference)
+        except KeyError:
+            raise LinkRefusedError(UNKNOWN_NUMBER) from None
         if isinstance(secret, AccountNumber) and not secret.routing:
             raise LinkRefusedError(US_NUMBERS_ALONE)
         return _or_raise(await asked(self._linked(source, secret), failure))
@@ -265,8 +266,8 @@ class StripeRail:
     # What Stripe tells by itself
 
     def notices(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Sequence[Notice]:
-        _check_signature(self._settings.webhook_secret, body, headers.get("stripe-signature", ""), now)
-        network_ref = _about(body)
+        check_signature(self._settings.webhook_secret, body, headers.get("stripe-signature", ""), now)
+        network_ref = about(body)
         return () if network_ref is None else (Notice(network_ref),)
 
     async def settlements(self, since: datetime) -> Sequence[Settlement]:
@@ -280,7 +281,7 @@ class StripeRail:
         page = await self._client.v1.balance_transactions.list_async(
             {"created": {"gte": max(int(since), 0)}, "expand": ["data.source"], "limit": PAGE}
         )
-        return [line async for transaction in _all(page) for line in _lines(transaction)]
+        return lines_of([transaction async for transaction in _all(page)])
 
 
 class _Reference(NamedTuple):
@@ -373,8 +374,10 @@ def _payment(intent: stripe.PaymentIntent) -> Answer:
 
 def _payout(payout: stripe.Payout) -> Answer:
     match payout.status:
-        case "paid" | "pending" | "in_transit":
-            return Approved(payout.status, payout.id)  # it is out of the balance; what fails later is a return
+        case "paid" | "in_transit":
+            return Approved(payout.status, payout.id)  # it is with the bank: what fails from now on is a return
+        case "pending":
+            return Pending(payout.id)
         case "failed" | "canceled":
             code = payout.failure_code or payout.status
             return Declined(code, payout.failure_message or "The payout failed.", is_passing(code), payout.id)
@@ -391,40 +394,6 @@ def _refund(refund: stripe.Refund) -> Answer:
         case "failed" | "canceled":
             return Declined(refund.failure_reason or refund.status, "The refund failed.")
     return Unknown(f"Stripe says {refund.status}.")
-
-
-# https://docs.stripe.com/reports/reporting-categories
-# A payout that failed may have been paid before; a charge that failed was never ours.
-_SETTLED = {"charge": frozenset({"succeeded"}), "payout": frozenset({"paid", "failed", "canceled"})}
-_BACK = frozenset({"dispute", "payout_reversal"})
-_REFUND = "refund"  # it is ours, so nobody has to be told that it is given back
-
-
-def _lines(transaction: stripe.BalanceTransaction) -> Iterator[Settlement]:
-    """What a transaction of Stripe's balance says of our calls, if it is about one."""
-    source: Any = transaction.source
-    category, currency = transaction.reporting_category, transaction.currency.upper()
-    if category not in {*_SETTLED, *_BACK, _REFUND} or currency not in set(Currency):
-        return
-    is_payout = source.object == "payout"
-    network_ref = source.id if is_payout else source.payment_intent
-    if network_ref is None:
-        return
-    amount, is_available = Money(abs(transaction.amount), Currency(currency)), transaction.status == "available"
-    booked_at, available_at = (
-        datetime.fromtimestamp(at, UTC) for at in (transaction.created, transaction.available_on)
-    )
-    code = None
-    if category in _BACK:
-        code = source.failure_code if is_payout else source.reason
-        yield Settlement(transaction.id, network_ref, SettlementKind.RETURNED, amount, booked_at, code)
-    if not is_available:
-        return
-    if category in _BACK or category == _REFUND:
-        line = f"{transaction.id}-available"
-        yield Settlement(line, network_ref, SettlementKind.RETURN_SETTLED, amount, available_at, code)
-    elif source.status in _SETTLED[category]:
-        yield Settlement(transaction.id, network_ref, SettlementKind.SETTLED, amount, available_at)
 
 
 async def _all(page: Any) -> AsyncIterator[Any]:
@@ -465,37 +434,3 @@ def _or_raise(answer: T | Failure) -> T:
         case NotSent() | Unknown() | Rejected():
             raise UnreachableError(answer.reason)
     return answer
-
-
-# Webhooks
-
-
-def _check_signature(secret: str, body: bytes, header: str, now: datetime) -> None:
-    """Raises BadSignatureError. The SDK's own check takes the time of the process, so this is ours."""
-    if not secret:
-        raise BadSignatureError("There is no secret to check it with.")
-    pairs = [pair.strip().partition("=")[::2] for pair in header.split(",")]
-    times = [value for name, value in pairs if name == "t"]
-    if len(times) != 1 or not (times[0].isascii() and times[0].isdecimal()):
-        raise BadSignatureError("It is not signed.")
-    expected = hmac.new(secret.encode(), times[0].encode() + b"." + body, sha256).hexdigest().encode()
-    if not any(name == "v1" and hmac.compare_digest(expected, value.encode()) for name, value in pairs):
-        raise BadSignatureError("It is signed with another secret.")
-    if abs(now.timestamp() - int(times[0])) > SIGNED_FOR.total_seconds():
-        raise BadSignatureError("It was signed too long ago, or is from the future.")
-
-
-def _about(body: bytes) -> str | None:
-    """The payment or the payout that an event is about."""
-    try:
-        about = orjson.loads(body)["data"]["object"]
-        match about["object"]:
-            case "payment_intent" | "payout":
-                network_ref = about["id"]
-            case "charge" | "refund" | "dispute":
-                network_ref = about["payment_intent"]
-            case _:
-                return None
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return None
-    return network_ref if isinstance(network_ref, str) else None

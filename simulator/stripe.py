@@ -42,7 +42,7 @@ DEPOSITS = ("32", "45")
 TOO_MANY_TRIES = ("10", "11")
 SETTLED_AFTER = timedelta(days=2)
 DEBITED_AFTER = timedelta(days=4)
-PAID_AFTER = {"instant": timedelta(0), "standard": timedelta(days=2)}
+PAID_AFTER = {"instant": timedelta(minutes=30), "standard": timedelta(days=2)}
 AT_ONCE = timedelta(0)
 PREFIXES = {Kind.PULL: "pi", Kind.PUSH: "po", Kind.REVERSAL: "re"}
 CARD_REFUSED = 402
@@ -50,7 +50,8 @@ UNDER_WAY = RefusedError(409, "idempotency_error", "idempotency_key_in_use", "Th
 MONEY = (Does.PENDING, Does.DUPLICATE, Does.DECLINED, Does.PARTIAL, Does.RETURNED)
 
 # https://docs.stripe.com/testing: what a card does when it is set up, and when it is charged.
-DEBIT_CARDS = {"4000056655665556", "5200828282828210"}
+# What is paid out to the last one fails, which is our own rule.
+DEBIT_CARDS = {"4000056655665556", "5200828282828210", "4000000000000341"}
 CARDS = {
     "4242424242424242": ("", ""),
     "4000056655665556": ("", ""),
@@ -84,6 +85,7 @@ class _Plan(NamedTuple):
     """Why it fails, or empty."""
     means: str
     reverses: Movement | None = None
+    settles_after: timedelta = SETTLED_AFTER
 
 
 class Stripe:
@@ -244,8 +246,10 @@ class Stripe:
         if external["object"] not in {"card", "bank_account"}:
             raise RefusedError(400, "invalid_request_error", "resource_missing", "No such external account.")
         method = form["method"] or "standard"
-        code = ACCOUNTS.get(self._number(external), "")
-        return self._payout(self._move(asked, _Plan(Kind.PUSH, PAID_AFTER[method], code, external["object"])))
+        number = self._number(external)
+        code = CARDS[number][1] if external["object"] == "card" else ACCOUNTS[number]
+        plan = _Plan(Kind.PUSH, AT_ONCE, code, external["object"], settles_after=PAID_AFTER[method])
+        return self._payout(self._move(asked, plan))
 
     def create_refund(self, asked: Asked) -> dict[str, Any]:
         payment = self._movement(asked.form["payment_intent"])
@@ -253,7 +257,7 @@ class Stripe:
             raise RefusedError(400, "invalid_request_error", "payment_intent_unexpected_state", "Nothing was paid.")
         if self._refunds(payment.id, Status.PENDING, Status.COMPLETED):
             raise RefusedError(400, "invalid_request_error", "charge_already_refunded", "It was refunded.")
-        return refund(self._move(asked, _Plan(Kind.REVERSAL, AT_ONCE, "", "refund", payment)), self._now)
+        return self._refund(self._move(asked, _Plan(Kind.REVERSAL, AT_ONCE, "", "refund", payment)))
 
     def payment(self, asked: Asked) -> dict[str, Any]:
         return self._payment(self._movement(asked.path["id"]))
@@ -268,7 +272,7 @@ class Stripe:
         return self._listed(asked, Kind.PUSH, "destination", self._payout)
 
     def refunds(self, asked: Asked) -> dict[str, Any]:
-        return self._listed(asked, Kind.REVERSAL, "payment_intent", lambda movement: refund(movement, self._now))
+        return self._listed(asked, Kind.REVERSAL, "payment_intent", self._refund)
 
     def transactions(self, asked: Asked) -> dict[str, Any]:
         """All that changed the balance, newest first: also what is not available yet."""
@@ -287,7 +291,7 @@ class Stripe:
     def _move(self, asked: Asked, plan: _Plan) -> Movement:
         """Writes a movement down, as its fault has it."""
         form, fault, now = asked.form, asked.fault, self._now
-        kind, after, code, means, reversed_ = plan
+        kind, after, code, means, reversed_, settles_after = plan
         id_ = self._id(PREFIXES[kind])
         amount = int(form["amount"] or (reversed_.amount if reversed_ else 0))
         if amount <= 0:
@@ -319,31 +323,31 @@ class Stripe:
                 "asked": str(amount),
             },
         )
-        self._world.record(movement, AT_ONCE if kind is Kind.PUSH else SETTLED_AFTER, fault)
+        self._world.record(movement, settles_after, fault)
         self._tell(movement)
         return movement
 
     def _tell(self, movement: Movement) -> None:
         """Sends what a webhook tells of a movement: that it is there, and what becomes of it."""
-
-        def shown() -> dict[str, Any]:
-            match movement.kind:
-                case Kind.PULL:
-                    return self._payment(movement)
-                case Kind.PUSH:
-                    return self._payout(movement)
-            return refund(movement, self._now)
-
-        name = {Kind.PULL: "payment_intent", Kind.PUSH: "payout", Kind.REVERSAL: "refund"}[movement.kind]
-        if movement.decided_at > movement.at:
-            self.webhooks.tell(f"{name}.{'processing' if movement.kind is Kind.PULL else 'created'}", shown)
-        good, bad = {
-            Kind.PULL: ("succeeded", "payment_failed"),
-            Kind.PUSH: ("paid", "failed"),
-            Kind.REVERSAL: ("updated", "failed"),
+        shown, first, good, bad = {
+            Kind.PULL: (self._payment, "payment_intent.processing", "succeeded", "payment_failed"),
+            Kind.PUSH: (self._payout, "payout.created", "paid", "failed"),
+            Kind.REVERSAL: (self._refund, "refund.created", "updated", "failed"),
         }[movement.kind]
+        name = first.partition(".")[0]
+        ends = max([movement.decided_at, *(line.booked_at for line in self._paid(movement))])
+        if ends > movement.at:
+            self.webhooks.tell(first, lambda: shown(movement))
         end = good if movement.outcome is Status.COMPLETED else bad
-        self.webhooks.tell(f"{name}.{end}", shown, movement.decided_at)
+        self.webhooks.tell(f"{name}.{end}", lambda: shown(movement), ends)
+
+    def _paid(self, movement: Movement) -> Sequence[Line]:
+        """The line by which a payout is paid."""
+        lines = self._world.books.lines_of(movement.id) if movement.kind is Kind.PUSH else ()
+        return [line for line in lines if line.kind is LineKind.SETTLED]
+
+    def _refund(self, movement: Movement) -> dict[str, Any]:
+        return refund(movement, self._now)
 
     def _listed(self, asked: Asked, kind: Kind, by: str, shown: Callable[[Movement], dict[str, Any]]) -> dict[str, Any]:
         wanted, since = asked.form[by], int(asked.form["created[gte]"] or 0)
@@ -386,7 +390,7 @@ class Stripe:
 
     def _transaction(self, movement: Movement, amount: int, available: datetime) -> dict[str, Any]:
         if movement.kind is Kind.PUSH:
-            source, category, amount = self._payout(movement), "payout", -amount
+            source, category, amount, available = self._payout(movement), "payout", -amount, movement.decided_at
         else:
             back = self._refunds(movement.id, Status.COMPLETED)
             source, category = charge(movement, self._now, refunded=bool(back)), "charge"
@@ -428,8 +432,17 @@ class Stripe:
         return payment_intent(movement, self._now)
 
     def _payout(self, movement: Movement) -> dict[str, Any]:
-        returned = self._return(movement)
-        return payout(movement, self._now, None if returned is None else returned.code or "unknown")
+        """Shows a payout: it has left the balance once it is done, and is paid once it is settled."""
+        lines = {line.kind: line for line in self._world.books.lines_of(movement.id)}
+        settled, returned = lines.get(LineKind.SETTLED), self._return(movement)
+        arrives = movement.decided_at if settled is None else settled.booked_at
+        status = "paid" if settled is not None and arrives <= self._now else "in_transit"
+        if movement.status(self._now) is Status.PENDING:
+            status = "pending"
+        code = movement.code if movement.status(self._now) is Status.FAILED else None
+        if returned is not None:
+            code = returned.code or "unknown"
+        return payout(movement, "failed" if code else status, arrives, code)
 
     # Objects
 

@@ -124,18 +124,15 @@ def charge(movement: Movement, now: datetime, *, refunded: bool) -> dict[str, An
     }
 
 
-def payout(movement: Movement, now: datetime, failed: str | None = None) -> dict[str, Any]:
-    """A payout. `failed`: it came back, and why."""
-    status = movement.status(now)
-    words = {Status.PENDING: "in_transit", Status.COMPLETED: "paid", Status.FAILED: "failed"}
-    code = failed or (movement.code if status is Status.FAILED else None)
+def payout(movement: Movement, status: str, arrives: datetime, code: str | None) -> dict[str, Any]:
+    """A payout. `code`: why it failed."""
     return {
         **_object("payout", movement),
-        "status": "failed" if code else words[status],
+        "status": status,
         "destination": movement.facts.get("destination"),
         "method": movement.facts.get("method", "standard"),
         "type": movement.facts["means"],
-        "arrival_date": int(movement.decided_at.timestamp()),
+        "arrival_date": int(arrives.timestamp()),
         "failure_code": code,
         "failure_message": "The bank did not take it." if code else None,
     }
