@@ -1,8 +1,10 @@
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 
 from tests.harness.simulator import Simulator, simulate
+from tests.rails.stages import SandboxStage, VisaStage
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +19,24 @@ def simulator(running_simulator: Simulator) -> Simulator:
     """The simulator as if it had just been started."""
     running_simulator.reset()
     return running_simulator
+
+
+@pytest.fixture
+async def visa(simulator: Simulator) -> AsyncIterator[VisaStage]:
+    stage = VisaStage(simulator)
+    yield stage
+    await stage.adapter.close()
+
+
+@pytest.fixture
+async def sandbox() -> SandboxStage:
+    return SandboxStage()
+
+
+FIXTURES = {"SANDBOX": "sandbox", "VISA_DIRECT": "visa"}
+
+
+@pytest.fixture
+def stage(request: pytest.FixtureRequest) -> Any:
+    """The stage that the test runs on now."""
+    return request.getfixturevalue(FIXTURES[request.param])
