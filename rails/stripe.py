@@ -367,9 +367,14 @@ def _payment(intent: stripe.PaymentIntent) -> Answer:
             return Pending(intent.id, processing="us_bank_account" in intent.payment_method_types)
         case "requires_payment_method" | "requires_action" | "canceled":
             error = intent.last_payment_error
-            code = (error and (error.decline_code or error.code)) or intent.status
-            return Declined(code, (error and error.message) or "The payment failed.", is_passing(code), intent.id)
+            code = _said(error, "decline_code") or _said(error, "code") or intent.status
+            return Declined(code, _said(error, "message") or "The payment failed.", is_passing(code), intent.id)
     return Unknown(f"Stripe says {intent.status}.", intent.id)
+
+
+def _said(about: Any, name: str) -> str:
+    """What stands in an object of Stripe's, which leaves out what it has nothing to say of."""
+    return getattr(about, name, None) or ""
 
 
 def _payout(payout: stripe.Payout) -> Answer:
@@ -379,8 +384,8 @@ def _payout(payout: stripe.Payout) -> Answer:
         case "pending":
             return Pending(payout.id)
         case "failed" | "canceled":
-            code = payout.failure_code or payout.status
-            return Declined(code, payout.failure_message or "The payout failed.", is_passing(code), payout.id)
+            code = _said(payout, "failure_code") or payout.status
+            return Declined(code, _said(payout, "failure_message") or "The payout failed.", is_passing(code), payout.id)
     return Unknown(f"Stripe says {payout.status}.", payout.id)
 
 
@@ -392,7 +397,7 @@ def _refund(refund: stripe.Refund) -> Answer:
         case "pending" | "requires_action":
             return Pending(processing=True)
         case "failed" | "canceled":
-            return Declined(refund.failure_reason or refund.status, "The refund failed.")
+            return Declined(_said(refund, "failure_reason") or refund.status, "The refund failed.")
     return Unknown(f"Stripe says {refund.status}.")
 
 
