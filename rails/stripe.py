@@ -103,7 +103,7 @@ class StripeRail:
         self._settings = settings
         self._secrets = secrets
         self._http = httpx2.AsyncClient(
-            timeout=httpx2.Timeout(settings.answer_seconds, connect=settings.connect_seconds)
+            timeout=httpx2.Timeout(settings.answer_seconds, connect=settings.connect_seconds), trust_env=False
         )
         self._client = self._client_for(NUMBER)
 
