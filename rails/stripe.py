@@ -105,7 +105,8 @@ class StripeRail:
         self._http = httpx2.AsyncClient(
             timeout=httpx2.Timeout(settings.answer_seconds, connect=settings.connect_seconds), trust_env=False
         )
-        self._client = self._client_for(NUMBER)
+        self._client = self._client_for(NUMBER, settings.account)
+        self._platform = self._client_for(NUMBER, None)
 
     # Cards and accounts
 
@@ -129,19 +130,19 @@ class StripeRail:
         reference = _Reference.of(source)
         _or_raise(await asked(self._forgotten(reference), failure))
 
-    def _client_for(self, number: str) -> stripe.StripeClient:
-        """The SDK, with a number that it sends without knowing it."""
+    def _client_for(self, number: str, account: str | None) -> stripe.StripeClient:
+        """The SDK, on behalf of an account or of the platform, with a number that it sends without knowing it."""
         settings = self._settings
         return stripe.StripeClient(
             settings.api_key,
-            stripe_account=settings.account,
+            stripe_account=account,
             base_addresses={"api": settings.url},
             max_network_retries=0,  # who calls retries, and knows when that is safe
             http_client=HttpClient(self._http, settings.answer_seconds, number),
         )
 
     async def _linked(self, source: Source, secret: CardNumber | AccountNumber) -> Linked | Declined:
-        client = self._client_for(secret.number)
+        client = self._client_for(secret.number, self._settings.account)
         customer = await self._client.v1.customers.create_async(
             {"name": source.holder, "metadata": {"source": str(source.id)}}, _once(source, "customer")
         )
@@ -152,13 +153,15 @@ class StripeRail:
         verified = setup.status == "succeeded"
         if not verified and not _waits_for_deposits(setup):
             return Declined(setup.status, NOT_TAKEN)
-        payee = await self._payee(client, source, secret)
+        payee = await self._payee(source, secret)
         return Linked(_Reference(customer.id, method.id, setup.id, payee).text, verified)
 
-    async def _payee(self, client: stripe.StripeClient, source: Source, secret: CardNumber | AccountNumber) -> str:
+    async def _payee(self, source: Source, secret: CardNumber | AccountNumber) -> str:
+        """The external account for a source, which the platform gives to the account that pays."""
         if self._settings.account is None:
             return ""
-        external = await client.v1.accounts.external_accounts.create_async(
+        platform = self._client_for(secret.number, None)
+        external = await platform.v1.accounts.external_accounts.create_async(
             self._settings.account,
             {"external_account": _external(source, secret), "metadata": {"source": str(source.id)}},
             _once(source, "payee"),
@@ -176,7 +179,7 @@ class StripeRail:
     async def _forgotten(self, reference: "_Reference") -> None:
         if reference.payee and self._settings.account:
             await _unless_missing(
-                self._client.v1.accounts.external_accounts.delete_async(self._settings.account, reference.payee)
+                self._platform.v1.accounts.external_accounts.delete_async(self._settings.account, reference.payee)
             )
         await _unless_missing(self._client.v1.customers.delete_async(reference.customer))
 
@@ -186,8 +189,6 @@ class StripeRail:
         return await asked(self._pulled(call), failure)
 
     async def push(self, call: Call) -> Answer:
-        if not _Reference.of(call.source).payee:
-            return Rejected("The source was linked without an account to pay out from.")
         return await asked(self._pushed(call), failure)
 
     async def reverse(self, call: Call) -> Answer:
@@ -219,11 +220,14 @@ class StripeRail:
         return _payment(intent)
 
     async def _pushed(self, call: Call) -> Answer:
+        payee = _Reference.of(call.source).payee
+        if not payee:
+            return Rejected("The source was linked while nothing could be paid out.")
         payout = await self._client.v1.payouts.create_async(
             {
                 "amount": call.amount.minor_units,
                 "currency": call.amount.currency.lower(),
-                "destination": _Reference.of(call.source).payee,
+                "destination": payee,
                 "method": call.speed.lower(),
                 "metadata": {"call": str(call.id)},
             },

@@ -115,6 +115,9 @@ class Settings(BaseSettings):
     stripe_url: str = _setting(
         "https://api.stripe.com", "Where Stripe is.", "an address like https://api.stripe.com", pattern="^https?://"
     )
+    visa: Path | None = _setting(
+        None, "What was agreed with Visa, in a TOML file. Without one, nothing goes over Visa Direct.", "a TOML file"
+    )
     log_format: Literal["console", "json"] = _setting("console", "How log lines are written.", "console or json")
     log_level: Literal["debug", "info", "warning", "error"] = _setting(
         "info", "How much is logged; debug has a line for each request.", "debug, info, warning or error"

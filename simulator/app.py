@@ -47,6 +47,7 @@ async def _run(ports: Ports, folder: Path, announce: Announce) -> None:
     bound = [_bind(face.port) for face in every]
     for face, listening in zip(every, bound, strict=True):
         addresses[face.name] = f"{'https' if face.tls else 'http'}://{HOST}:{listening.getsockname()[1]}"
+        face.ready(addresses[face.name])
     servers = [_Server(_config(face)) for face in every]
     _stop_on_signals(servers)
     async with asyncio.TaskGroup() as tasks:
@@ -68,6 +69,8 @@ def _stop_on_signals(servers: Sequence[uvicorn.Server]) -> None:
     def stop() -> None:
         for server in servers:
             server.should_exit = True
+            for connection in server.server_state.connections:
+                connection.transport.abort()  # who waits for an answer that never comes would wait here, too
 
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)

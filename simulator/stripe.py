@@ -221,7 +221,7 @@ class Stripe:
         return {"id": external["id"], "object": external["object"], "deleted": True}
 
     def _account(self, asked: Asked) -> None:
-        if asked.path["account"] != ACCOUNT:
+        if asked.path["account"] != ACCOUNT or asked.for_account:
             raise RefusedError(403, "invalid_request_error", "account_invalid", "No access to that account.")
 
     # Money

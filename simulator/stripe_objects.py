@@ -44,6 +44,7 @@ class Asked:
 
     def __init__(self, request: Request, form: Form, fault: Fault, key: str) -> None:
         self.path: dict[str, str] = request.path_params
+        self.for_account = "stripe-account" in request.headers
         self.form = form
         self.fault = fault
         self.key = key

@@ -87,10 +87,11 @@ def simulate(folder: Path, *options: str) -> Iterator[Simulator]:
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(STOP_SECONDS)
+            ended = process.wait(STOP_SECONDS)
         finally:
             process.kill()
             process.communicate()
+    assert ended == 0, (folder / "simulator.log").read_text()
 
 
 def _said(process: subprocess.Popen[str], log: Path) -> Iterator[tuple[str, str]]:

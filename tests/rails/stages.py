@@ -8,7 +8,6 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import Any, ClassVar, Protocol
@@ -23,7 +22,7 @@ from rails import AccountNumber, Call, CardNumber, RailAdapter, Source
 from rails.sandbox import SandboxRail
 from rails.stripe import StripeRail, StripeSettings
 from rails.visa import VisaRail
-from rails.visa_requests import CardAcceptor, Sender, VisaSettings
+from server.visa import visa_settings
 from tests.harness.server import free_port
 from tests.harness.simulator import Simulator
 
@@ -138,12 +137,13 @@ class VisaStage:
 
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
-        self.settings = visa_settings(simulator)
+        self.settings = visa_settings(simulator.folder / "visa.toml")
         self.secrets = Known(
             {
                 WORKS: CardNumber("4957030420210454", "12/2030"),
                 "tok_no_funds": CardNumber("4000000000009995", "12/2030"),
                 "tok_no_such": CardNumber("4111111111111111", "12/2030"),
+                "tok_real": CardNumber("4000000000000010", "12/2030"),
                 "tok_account": AccountNumber("110000000", "000123456789"),
                 "tok_mastercard": CardNumber("5555555555554444", "12/2030"),
             }
@@ -161,7 +161,7 @@ class VisaStage:
     @asynccontextmanager
     async def another(self, **changes: Any) -> AsyncIterator[RailAdapter]:
         """The adapter with other settings."""
-        adapter = VisaRail(replace(self.settings, **changes), self.secrets)
+        adapter = VisaRail(self.settings.model_copy(update=changes), self.secrets)
         yield adapter
         await adapter.close()
 
@@ -180,23 +180,6 @@ class VisaStage:
 
     def give_back(self, network_ref: str, code: str) -> None:
         self._simulator.give_back(network_ref, code)
-
-
-def visa_settings(simulator: Simulator) -> VisaSettings:
-    """As the simulator's operator would set it."""
-    return VisaSettings(
-        base_url=simulator.addresses["visa"],
-        user="hatful",
-        password="simulated",
-        certificate=simulator.folder / "client.pem",
-        key=simulator.folder / "client.key",
-        authority=simulator.folder / "authority.pem",
-        acquiring_bin=408999,
-        country_code=840,
-        acceptor=CardAcceptor("Hatful", "HATFUL", "HF01", "USA"),
-        sender=Sender("1 Main Street", "Springfield", "USA"),
-        currencies=frozenset({Currency.USD, Currency.EUR, Currency.JPY}),
-    )
 
 
 class StripeStage:

@@ -1,12 +1,12 @@
-"""Which rails the settings ask for, and which settings are refused."""
+"""Stripe, as the settings ask for it, and which settings are refused."""
 
 import pytest
 
 from models.transfers import RailEnvironment
 from rails import CardNumber
 from server.exits import WrongSettingError
-from server.rails import stripe_rail
 from server.settings import load
+from server.stripe import stripe_rail
 
 pytestmark = pytest.mark.usefixtures("nothing_set")
 

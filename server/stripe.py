@@ -1,4 +1,4 @@
-"""The rails that the settings ask for."""
+"""Stripe, if the operator has a key for it."""
 
 from rails import RailAdapter, Secrets
 from server.exits import WrongSettingError
