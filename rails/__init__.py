@@ -21,6 +21,7 @@ from rails.interface import (
     Source,
     Unknown,
     UnreachableError,
+    VerifiesDeposits,
 )
 
 __all__ = [
@@ -44,4 +45,5 @@ __all__ = [
     "Source",
     "Unknown",
     "UnreachableError",
+    "VerifiesDeposits",
 ]

@@ -197,6 +197,8 @@ class RailAdapter(Protocol):
     async def link(self, source: Source, deposits: tuple[Money, Money] | None) -> Linked:
         """Has the network know a card or an account. With `deposits` it sends these to the account.
 
+        Whose network chooses the deposits itself is a `VerifiesDeposits`, and is given none.
+
         Raises LinkRefusedError or UnreachableError.
         """
         ...
@@ -239,7 +241,7 @@ class RailAdapter(Protocol):
 
 @runtime_checkable
 class VerifiesDeposits(Protocol):
-    """An adapter whose network chooses the two small deposits itself, and alone knows them: its `link` gets none."""
+    """An adapter whose network chooses the two small deposits itself, and alone knows them."""
 
     async def verify(self, source: Source, amounts: tuple[Money, Money]) -> bool:
         """Whether these are the amounts that the network sent to an account.

@@ -229,6 +229,10 @@ class Stripe:
     def create_payment(self, asked: Asked) -> dict[str, Any]:
         form = asked.form
         _refuse_types(form)
+        if (form["confirm"], form["off_session"]) != ("true", "true"):
+            raise RefusedError(
+                400, "invalid_request_error", "parameter_missing", "Nobody is there to confirm it later."
+            )
         method = self._object(form["payment_method"])
         if method["customer"] != form["customer"] or form["customer"] not in self._objects:
             raise RefusedError(400, "invalid_request_error", None, "The customer has no such payment method.")
@@ -282,6 +286,8 @@ class Stripe:
         found += [self._transaction(_stranger(line), line.amount, line.booked_at) for line in strangers]
         since = int(asked.form["created[gte]"] or 0)
         found = [one for one in found if since <= one["created"] <= self._now.timestamp()]
+        if "data.source" not in asked.form.values("expand"):
+            found = [{**one, "source": one["source"]["id"]} for one in found]
         return list_of("/v1/balance_transactions", sorted(found, key=lambda one: -one["created"]), asked.form)
 
     @property

@@ -29,8 +29,8 @@ from rails import (
     Source,
     Unknown,
     UnreachableError,
+    VerifiesDeposits,
 )
-from rails.interface import VerifiesDeposits
 from rails.stripe import StripeRail, StripeSettings
 from rails.stripe_requests import HttpClient, failure
 from tests.harness.listening import listening

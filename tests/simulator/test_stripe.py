@@ -93,6 +93,11 @@ def test_what_the_version_of_the_api_no_longer_has_is_refused(http: httpx2.Clien
     assert error(answer) == (400, "invalid_request_error", "payment_method_types_no_longer_supported")
 
 
+@pytest.mark.parametrize("missing", ["confirm", "off_session", "amount"])
+def test_a_payment_is_whole(http: httpx2.Client, payment: dict[str, str], missing: str) -> None:
+    assert pay(http, {**payment, missing: ""}).status_code == 400
+
+
 def test_numbers_that_are_not_for_tests_are_refused(http: httpx2.Client) -> None:
     card = http.post("/v1/payment_methods", data={"type": "card", "card[number]": "4111111111111111"})
     assert error(card) == (402, "card_error", "card_declined")
@@ -121,8 +126,9 @@ def test_what_has_been_paid_is_available_later(
     pay(http, payment)
     [pending] = http.get("/v1/balance_transactions").json()["data"]
     simulator.forward(days=3)
-    [available] = http.get("/v1/balance_transactions").json()["data"]
+    [available] = http.get("/v1/balance_transactions", params={"expand[0]": "data.source"}).json()["data"]
     assert (pending["status"], available["status"]) == ("pending", "available")
+    assert available["source"]["id"] == pending["source"]
     assert available["source"]["payment_intent"].startswith("pi_")
 
 
