@@ -59,7 +59,8 @@ async def _run(ports: Ports, folder: Path, announce: Announce) -> None:
 
 
 def _bind(port: int) -> socket.socket:
-    bound = socket.socket()
+    # Only of a socket that is named TCP does asyncio send an answer's last part without waiting for the asker.
+    bound = socket.socket(proto=socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.bind((HOST, port))
     return bound

@@ -28,6 +28,10 @@ class Simulator:
         """Has the next call of an operation go wrong."""
         self._ask("POST", "/faults", {"operation": operation, "does": does, **more})
 
+    def heal(self) -> None:
+        """Has nothing go wrong any more."""
+        self._ask("DELETE", "/faults")
+
     def forward(self, **by: float) -> None:
         """Moves the clock: `days`, `hours`, `seconds`."""
         sizes = {"days": 86_400, "hours": 3_600, "seconds": 1}

@@ -140,7 +140,7 @@ def test_every_field_is_needed_and_no_other_is_taken(
         {"senderPrimaryAccountNumber": "4957 0304 2021 0454"},
         {"senderCardExpiryDate": "07/2031"},
         {"senderCardExpiryDate": "2031-13"},
-        {"senderCurrencyCode": "XXX"},
+        {"senderCurrencyCode": "ABC"},
         {"cardAcceptor": {**ACCEPTOR, "name": "N" * 26}},
         {"cardAcceptor": {**ACCEPTOR, "idCode": "I" * 16}},
         {"cardAcceptor": {**ACCEPTOR, "terminalId": "T" * 9}},
