@@ -22,6 +22,7 @@ from rails.interface import (
     Source,
     Unknown,
     UnreachableError,
+    VerifiesDeposits,
 )
 from rails.vault import Kept, Vault
 
@@ -49,5 +50,6 @@ __all__ = [
     "Unknown",
     "UnreachableError",
     "Vault",
+    "VerifiesDeposits",
     "sandbox_rails",
 ]

@@ -11,7 +11,7 @@ money is never left to an `except`. Two rules hold for every adapter:
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 from uuid import UUID
 
 from models.funding import SourceKind
@@ -197,6 +197,8 @@ class RailAdapter(Protocol):
     async def link(self, source: Source, deposits: tuple[Money, Money] | None) -> Linked:
         """Has the network know a card or an account. With `deposits` it sends these to the account.
 
+        Whose network chooses the deposits itself is a `VerifiesDeposits`, and is given none.
+
         Raises LinkRefusedError or UnreachableError.
         """
         ...
@@ -234,4 +236,16 @@ class RailAdapter(Protocol):
 
     async def close(self) -> None:
         """Ends its connections."""
+        ...
+
+
+@runtime_checkable
+class VerifiesDeposits(Protocol):
+    """An adapter whose network chooses the two small deposits itself, and alone knows them."""
+
+    async def verify(self, source: Source, amounts: tuple[Money, Money]) -> bool:
+        """Whether these are the amounts that the network sent to an account.
+
+        Raises LinkRefusedError once the network takes no more tries, or UnreachableError.
+        """
         ...

@@ -33,6 +33,10 @@ PORTS = {"http": 80, "https": 443}
 """The ports that browsers leave out of an origin."""
 
 ON_OR_OFF = "on or off"
+SECRET = frozenset(
+    {"database", "rate_limit_storage", "vault_keys", "vault_database", "stripe_api_key", "stripe_webhook_secret"}
+)
+"""Settings whose values no message repeats."""
 
 
 def _database_url(url: str) -> str:
@@ -174,6 +178,23 @@ class Settings(BaseSettings):
         "The pages at which passkeys are taken. Without any: https at the domain, or http at localhost and the port.",
         "origins like https://example.org with commas between them",
     )
+    stripe_api_key: SecretStr | None = _setting(
+        None,
+        "A secret or restricted key of Stripe's. Without one, nothing goes over Stripe.",
+        "a key that begins with sk_live_, sk_test_, rk_live_ or rk_test_",
+    )
+    stripe_webhook_secret: SecretStr | None = _setting(
+        None, "With what Stripe signs its webhooks. Without one, none are taken.", "a secret that begins with whsec_"
+    )
+    stripe_account: str | None = _setting(
+        None,
+        "The connected account that holds the money, and pays out. Without one, nothing is paid out.",
+        "an account's name, which begins with acct_",
+        pattern="^acct_",
+    )
+    stripe_url: str = _setting(
+        "https://api.stripe.com", "Where Stripe is.", "an address like https://api.stripe.com", pattern="^https?://"
+    )
     visa: Path | None = _setting(
         None, "What was agreed with Visa, in a TOML file. Without one, nothing goes over Visa Direct.", "a TOML file"
     )
@@ -246,9 +267,5 @@ def _line(error: ValidationError, given: Mapping[str, Any], dotenv: Mapping[str,
     extra = Settings.model_fields[field].json_schema_extra
     must_be = extra["must_be"] if isinstance(extra, dict) else "something else"
     # An address may hold a password, and a key is one: they are not repeated.
-    value = (
-        ""
-        if field in {"database", "rate_limit_storage", "vault_keys", "vault_database"}
-        else f" is {str(first['input'])[:80]!r}, but"
-    )
+    value = "" if field in SECRET else f" is {str(first['input'])[:80]!r}, but"
     return f"{source}{value} must be {must_be}."

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from tests.harness.simulator import Simulator, simulate
-from tests.rails.stages import SandboxStage, VisaStage
+from tests.rails.stages import SandboxStage, StripeStage, VisaStage
 
 
 @pytest.fixture(scope="session")
@@ -29,11 +29,19 @@ async def visa(simulator: Simulator) -> AsyncIterator[VisaStage]:
 
 
 @pytest.fixture
+async def stripe(simulator: Simulator) -> AsyncIterator[StripeStage]:
+    stage = StripeStage(simulator)
+    await stage.open()
+    yield stage
+    await stage.adapter.close()
+
+
+@pytest.fixture
 async def sandbox() -> SandboxStage:
     return SandboxStage()
 
 
-FIXTURES = {"SANDBOX": "sandbox", "VISA_DIRECT": "visa"}
+FIXTURES = {"SANDBOX": "sandbox", "VISA_DIRECT": "visa", "STRIPE": "stripe"}
 
 
 @pytest.fixture

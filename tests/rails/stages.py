@@ -20,6 +20,7 @@ from models.money import Currency, Money
 from models.rails import Direction, PayoutSpeed
 from rails import AccountNumber, Call, CardNumber, RailAdapter, Source
 from rails.sandbox import SandboxRail
+from rails.stripe import StripeRail, StripeSettings
 from rails.visa import VisaRail
 from server.visa import visa_settings
 from tests.harness.server import free_port
@@ -181,7 +182,86 @@ class VisaStage:
         self._simulator.give_back(network_ref, code)
 
 
-STAGES: dict[str, type[SandboxStage] | type[VisaStage]] = {"SANDBOX": SandboxStage, "VISA_DIRECT": VisaStage}
+class StripeStage:
+    """Stripe, with the simulator's. Its sources are linked when it is opened."""
+
+    traits = frozenset(Trait)
+    _operations: ClassVar[Mapping[str, str]] = {"report": "stripe.settlements"}
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+        self.settings = stripe_settings(simulator)
+        self.secrets = Known(
+            {
+                WORKS: CardNumber("4000056655665556", "12/2030"),
+                "tok_declined": CardNumber("4000000000000341", "12/2030"),
+                "tok_no_funds": CardNumber("4000000000009995", "12/2030"),
+                "tok_credit": CardNumber("4242424242424242", "12/2030"),
+                "tok_not_for_tests": CardNumber("4111111111111111", "12/2030"),
+                "tok_account": AccountNumber("110000000", "000123456789"),
+                "tok_iban": AccountNumber("", "DE89370400440532013000"),
+            }
+        )
+        self.adapter: RailAdapter = StripeRail(self.settings, self.secrets)
+        self.works = self.late = a_source(WORKS)
+        self.declined = a_source("tok_declined"), "generic_decline"
+
+    async def open(self) -> None:
+        """Links its sources."""
+        self.works = self.late = await self.linked(self.works)
+        self.declined = await self.linked(self.declined[0]), self.declined[1]
+
+    async def linked(self, source: Source) -> Source:
+        """A source as its owner keeps it."""
+        return source._replace(reference=(await self.adapter.link(source, None)).reference)
+
+    @property
+    def broken(self) -> AbstractAsyncContextManager[RailAdapter]:
+        return self.another(url=f"http://127.0.0.1:{free_port()}")
+
+    @property
+    def impatient(self) -> AbstractAsyncContextManager[RailAdapter]:
+        return self.another(answer_seconds=IMPATIENT_SECONDS)
+
+    @asynccontextmanager
+    async def another(self, **changes: Any) -> AsyncIterator[RailAdapter]:
+        """The adapter with other settings."""
+        adapter = StripeRail(self.settings._replace(**changes), self.secrets)
+        yield adapter
+        await adapter.close()
+
+    def fault(self, operation: str, does: str, **more: Any) -> None:
+        self._simulator.fault(self._operations.get(operation, f"stripe.{operation}"), does, **more)
+
+    def forward(self, **by: float) -> None:
+        self._simulator.forward(**by)
+
+    def moved(self) -> int:
+        moved: int = self._simulator.books("stripe")["moved"].get("USD", 0)
+        return moved
+
+    def movements(self) -> int:
+        return len(self._simulator.books("stripe")["movements"])
+
+    def give_back(self, network_ref: str, code: str) -> None:
+        self._simulator.give_back(network_ref, code)
+
+
+def stripe_settings(simulator: Simulator) -> StripeSettings:
+    """As the simulator's operator would set it."""
+    return StripeSettings(
+        api_key="sk_test_simulator",
+        webhook_secret="whsec_simulator",
+        account="acct_simulator",
+        url=simulator.addresses["stripe"],
+    )
+
+
+STAGES: dict[str, type[SandboxStage] | type[VisaStage] | type[StripeStage]] = {
+    "SANDBOX": SandboxStage,
+    "VISA_DIRECT": VisaStage,
+    "STRIPE": StripeStage,
+}
 
 
 def on(*traits: Trait) -> pytest.MarkDecorator:
