@@ -23,6 +23,7 @@ from rails.interface import (
     Unknown,
     UnreachableError,
 )
+from rails.sandbox import SandboxRail
 from rails.vault import Kept, Vault
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "RailAdapter",
     "Rails",
     "Rejected",
+    "SandboxRail",
     "Secrets",
     "Settlement",
     "Source",
