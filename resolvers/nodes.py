@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 from uuid import UUID
 
@@ -95,7 +96,7 @@ _ABOUT_SOURCES = {
 
 async def tokens_of_events(ctx: Context, events: list[SecurityEventRow]) -> list[Subject | None]:
     """The session or the access token with which each event was done, if there was one."""
-    found = await _tokens(ctx, {event.token_id for event in events})
+    found = await _subjects(ctx, tokens={event.token_id for event in events})
     return [None if event.token_id is None else found.get(event.token_id) for event in events]
 
 
@@ -104,18 +105,25 @@ async def subjects_of_events(ctx: Context, events: list[SecurityEventRow]) -> li
     money = {event.subject_id for event in events if event.kind is SecurityEventKind.MONEY_MOVED}
     sources = {event.subject_id for event in events if event.kind in _ABOUT_SOURCES}
     others = {event.subject_id for event in events} - money - sources
-    transfers, linked, tokens = await asyncio.gather(  # in one trip
-        transfers_by_id(ctx, _known(money)), sources_by_id(ctx, _known(sources)), _tokens(ctx, others)
-    )
-    found: dict[UUID, Subject] = {**transfers, **linked, **tokens}
+    found = await _subjects(ctx, tokens=others, transfers=money, sources=sources)
     return [None if event.subject_id is None else found.get(event.subject_id) for event in events]
 
 
-async def _tokens(ctx: Context, ids: set[UUID | None]) -> Mapping[UUID, TokenRow]:
-    return await tokens_by_id(ctx, _known(ids), (TokenKind.ACCESS, TokenKind.SESSION))
+Ids = AbstractSet[UUID | None]
 
 
-def _known(ids: set[UUID | None]) -> list[UUID]:
+async def _subjects(
+    ctx: Context, *, tokens: Ids, transfers: Ids = frozenset(), sources: Ids = frozenset()
+) -> dict[UUID, Subject]:
+    known, moved, linked = await asyncio.gather(  # in one trip
+        tokens_by_id(ctx, _given(tokens), (TokenKind.ACCESS, TokenKind.SESSION)),
+        transfers_by_id(ctx, _given(transfers)),
+        sources_by_id(ctx, _given(sources)),
+    )
+    return {**known, **moved, **linked}
+
+
+def _given(ids: Ids) -> list[UUID]:
     return [key for key in ids if key is not None]
 
 

@@ -11,7 +11,7 @@ from sqlmodel import col
 from models.database import Command
 from models.transfers import Visibility
 from models.users import User
-from resolvers import accounts, funding, posts, refunds
+from resolvers import accounts, funding, linking, posts, refunds
 from resolvers.context import TokenScope
 from resolvers.ids import Kind, public_id
 from resolvers.transfers import KINDS, Moved
@@ -49,6 +49,10 @@ ARGUMENTS = {
     "Mutation.tipPost": '(input: { postId: "$new_post", amount: { amount: 1 }, idempotencyKey: "$key" })',
     "Mutation.sendMoney": '(input: { to: { userId: "$user" }, amount: { amount: 1 }, idempotencyKey: "$key" })',
     "Mutation.refundTransfer": '(input: { transferId: "$new_payment", idempotencyKey: "$key" })',
+    "Mutation.linkCard": '(input: { vaultToken: "$new_card" })',
+    "Mutation.linkBankAccount": '(input: { routingNumber: "110000000", accountNumber: "000222222227" })',
+    "Mutation.verifyBankAccount": '(input: { id: "$bank", depositMinorUnits: [32, 45] })',
+    "Mutation.removeFundingSource": '(input: { id: "$linked_card" })',
     "Mutation.topUpWallet": '(input: { amount: { amount: 1 }, idempotencyKey: "$key" })',
 }
 """What a field is given. `$…` is something of Ada's, and `$new_…` something that is made for one request."""
@@ -77,11 +81,13 @@ WAYS = {
     "Mutation": "mutation { % }",
     "AccessToken": _node("AccessToken", "token"),
     "AccessTokenPayload": _payload("createAccessToken"),
+    "BankAccount": _node("BankAccount", "bank"),
     "Balance": _node("Wallet", "wallet", "balance { % }"),
     "DebitCard": _node("DebitCard", "card"),
     "DeletePostPayload": _payload("deletePost"),
     "Earnings": _viewer(f"earnings{TIME} {{ % }}"),
     "EarningsDay": _viewer(f"earnings{TIME} {{ byDay {{ % }} }}"),
+    "FundingSourcePayload": _payload("linkBankAccount"),
     "IdempotencyConflictError": _error("IdempotencyConflictError", f"a: {_TOP_UP % 1} {{ replayed }} {_TOP_UP % 2}"),
     "InputError": _error("InputError", 'signUp(input: { handle: "!", password: "" })'),
     "InsufficientFundsError": _error(
@@ -180,6 +186,11 @@ class Scene:
                 await accounts.sign_in(ctx, self.ada.handle, PASSWORD)
                 assert ctx.viewer is not None, "whoever signs in is signed in"
                 return public_id(Kind.SESSION, ctx.viewer.token_id)
+            case "new_card":
+                return (await linking.keep_card(self.ada.ctx(), "4000056655665556", "08/2099", None)).token
+            case "linked_card":
+                kept = await linking.keep_card(self.ada.ctx(), "5555555555554444", "08/2099", None)
+                return public_id(Kind.CARD, (await linking.link_card(self.ada.ctx(), kept.token)).id)
             case "new_payment":
                 return _id(await self._people["friend"].sends(self.ada))
             case _:
@@ -216,6 +227,7 @@ async def scene(town: Town) -> Scene:
     ends = datetime.now(UTC) + timedelta(days=1)
     token = (await accounts.create_access_token(ada.ctx(), "An app", [TokenScope.READ], money("5"), ends)).token
     [card] = await funding.sources_of_user(ada.ctx(), ada.id)
+    bank = await linking.link_bank_account(ada.ctx(), "110000000", "000123456789")
     await ada.blocks(people["blocked"])
     await people["blocking"].blocks(ada)
     moved = {
@@ -234,6 +246,7 @@ async def scene(town: Town) -> Scene:
         "wallet": public_id(Kind.WALLET, ada.id),
         "token": public_id(Kind.TOKEN, token.id),
         "card": public_id(Kind.CARD, card.id),
+        "bank": public_id(Kind.BANK_ACCOUNT, bank.id),
         "nothing": public_id(Kind.POST, ada.ctx().new_id()),
         **{name: _id(each) for name, each in moved.items()},
     }

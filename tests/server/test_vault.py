@@ -266,7 +266,7 @@ async def test_what_is_no_card_at_all_is_refused(
 @pytest.mark.parametrize("headers", [{}, {"cookie": "hatful_session=nobody"}, {"authorization": "Bearer nobody"}])
 async def test_only_the_signed_in_may(app: App, ada: Person, backdoor: Backdoor, headers: dict[str, str]) -> None:
     before = await contents(backdoor)
-    async with visitor(app, **headers) as http:
+    async with visitor(app, None, **headers) as http:
         answers = [
             await http.get(URL),
             await http.post(URL, json=CARD),
