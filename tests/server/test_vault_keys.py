@@ -113,11 +113,17 @@ def test_starting_without_a_key_says_what_to_do(postgresql_url: str, capfd: pyte
 
 
 def test_starting_with_the_wrong_key_is_refused(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HATFUL_VAULT_KEYS", new_key())
+    right, wrong = new_key(), new_key()
+    for key in (wrong, right):  # as long as nothing is in the vault, either will do
+        monkeypatch.setenv("HATFUL_VAULT_KEYS", key)
+        prepared(database=database_url)
+    asyncio.run(keep(load(database=database_url)))
     prepared(database=database_url)
-    monkeypatch.setenv("HATFUL_VAULT_KEYS", new_key())
+    monkeypatch.setenv("HATFUL_VAULT_KEYS", wrong)
     with pytest.raises(WrongSettingError, match="a key that is not among those"):
         prepared(database=database_url)
+    monkeypatch.setenv("HATFUL_VAULT_KEYS", f"{wrong},{right}")
+    prepared(database=database_url)
 
 
 async def test_a_vault_can_have_a_database_of_its_own(database_url: str, tmp_path: Path) -> None:
