@@ -24,6 +24,7 @@ from rails.interface import (
     UnreachableError,
     VerifiesDeposits,
 )
+from rails.sandbox import SandboxRail
 from rails.vault import Kept, Vault
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "RailAdapter",
     "Rails",
     "Rejected",
+    "SandboxRail",
     "Secrets",
     "Settlement",
     "Source",

@@ -1,39 +1,34 @@
-"""Funding sources: the cards and bank accounts from which a wallet is topped up, and to which it is paid out."""
+"""Funding sources: the cards and bank accounts from which a wallet is topped up, and to which it is paid out.
 
-import secrets
-from datetime import datetime, timedelta
+How they come to be linked is told in `linking`.
+"""
+
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlmodel import col
 
-from models.database import Command, Query, Transaction, UniqueError, any_of, columns_of, insert, is_one_of
+from models.database import Command, Query, Transaction, any_of, columns_of, insert, is_one_of
 from models.funding import FundingSource, SourceKind
-from models.money import Currency, Money
-from models.rails import IntentState, MicroDeposits, RailIntent
+from models.rails import IntentState, RailIntent
 from models.security import SecurityEventKind
-from models.transfers import Rail, RailEnvironment
-from models.types import Id, Timestamp
+from models.transfers import Rail
+from models.types import Id
 from models.users import User
-from rails import Kept, LinkRefusedError, RailAdapter, Source, UnreachableError, Vault, numbers, sandbox
-from rails.numbers import WrongNumberError
+from rails import Source, UnreachableError, sandbox
 from resolvers import permissions, security
 from resolvers.context import App, Context, Viewer
-from resolvers.errors import InputError, NetworkUnavailableError, NotFoundError, NotPermittedError, Path, Refused
+from resolvers.errors import NotFoundError, Refused
 from resolvers.ids import Kind, key_of
-from resolvers.users import IdRow, UserRow, users_by_id
+from resolvers.users import UserRow
 
-MOST_A_DAY = 5
-"""So many sources of a kind one person links in a day, and so often one number is linked."""
-DAY = timedelta(days=1)
-MOST_TRIES = 3
 FORGOTTEN_AT_ONCE = 100
-MOST_DEPOSITED = 99
-SANDBOX_DEPOSITS = (32, 45)
-"""What the sandbox says it has deposited: no bank tells it there."""
-
 SOURCES = {SourceKind.CARD: Kind.CARD, SourceKind.BANK_ACCOUNT: Kind.BANK_ACCOUNT}
+MANAGED = "Cards and bank accounts"
+"""What is managed from a session alone."""
+NO_SUCH_SOURCE = NotFoundError("You have no such funding source.", ("id",))
 _OVER = (
     IntentState.DECLINED,
     IntentState.REVERSED,
@@ -41,10 +36,6 @@ _OVER = (
     IntentState.RETURNED,
     IntentState.CANCELLED,
 )
-_LINKED = {
-    SourceKind.CARD: SecurityEventKind.CARD_LINKED,
-    SourceKind.BANK_ACCOUNT: SecurityEventKind.BANK_ACCOUNT_LINKED,
-}
 
 
 class FundingSourceRow(NamedTuple):
@@ -64,16 +55,9 @@ class FundingSourceRow(NamedTuple):
     created_at: datetime
 
 
-class _DepositsRow(NamedTuple):
-    first: int
-    second: int
-    tries: int
-
-
 _SOURCE = select(*columns_of(FundingSourceRow, FundingSource))
 _STANDS = col(FundingSource.removed_at).is_(None)
 _ID = col(FundingSource.id) == bindparam("source_id", type_=Id())
-_OWN = col(FundingSource.user_id) == bindparam("owner_id", type_=Id())
 _by_users = Query(
     FundingSourceRow, _SOURCE.where(any_of(FundingSource.user_id), _STANDS).order_by(col(FundingSource.id))
 )
@@ -90,17 +74,12 @@ _as_told = Query(
     .where(any_of(FundingSource.id)),
 )
 _by_fingerprint = Query(
-    FundingSourceRow, _SOURCE.where(_OWN, _STANDS, col(FundingSource.fingerprint) == bindparam("known_fingerprint"))
-)
-_recent = Query(
-    IdRow,
-    select(col(FundingSource.id))
-    .where(
-        or_(_OWN, col(FundingSource.fingerprint) == bindparam("known_fingerprint")),
-        col(FundingSource.kind) == bindparam("of_kind"),
-        col(FundingSource.created_at) > bindparam("since", type_=Timestamp()),
-    )
-    .limit(MOST_A_DAY),
+    FundingSourceRow,
+    _SOURCE.where(
+        col(FundingSource.user_id) == bindparam("owner_id", type_=Id()),
+        _STANDS,
+        col(FundingSource.fingerprint) == bindparam("known_fingerprint"),
+    ),
 )
 _insert = Command(insert(FundingSource).values({name: bindparam(name) for name in FundingSource.model_fields}))
 _verify = Command(update(FundingSource).where(_ID, _STANDS).values(verified=True))
@@ -122,14 +101,6 @@ _to_forget = Query(
     .limit(FORGOTTEN_AT_ONCE),
 )
 _forget = Command(update(FundingSource).where(_ID).values(reference=None))
-_DEPOSITS_OF = col(MicroDeposits.source_id) == bindparam("source_id", type_=Id())
-_deposits = Query(_DepositsRow, select(*columns_of(_DepositsRow, MicroDeposits)).where(_DEPOSITS_OF))
-_insert_deposits = Command(insert(MicroDeposits).values({name: bindparam(name) for name in MicroDeposits.model_fields}))
-_count_try = Command(
-    update(MicroDeposits)
-    .where(_DEPOSITS_OF, col(MicroDeposits.tries) < MOST_TRIES)
-    .values(tries=col(MicroDeposits.tries) + 1)
-)
 
 
 async def funding_sources_of(ctx: Context, users: list[UserRow]) -> list[list[FundingSourceRow]]:
@@ -149,10 +120,11 @@ async def sources_of_user(ctx: Context, user_id: UUID) -> list[FundingSourceRow]
     return await ctx.database.fetch(_by_users, keys=[user_id])
 
 
-async def own_source(ctx: Context, user_id: UUID, public_id: str | None) -> FundingSourceRow:
-    """One of a user's funding sources, the oldest if none is named. Raises Refused if there is none."""
+async def source_to_use(ctx: Context, user_id: UUID, public_id: str | None) -> FundingSourceRow:
+    """One of a user's funding sources, the oldest that is verified if none is named. Raises Refused."""
     for source in await sources_of_user(ctx, user_id):
-        if public_id is None or key_of(public_id, SOURCES[source.kind]) == source.id:
+        named = public_id is not None and key_of(public_id, SOURCES[source.kind]) == source.id
+        if named or (public_id is None and source.verified):
             return source
     raise Refused(NotFoundError("You have no such funding source.", ("fundingSourceId",)))
 
@@ -164,10 +136,14 @@ async def source_by_id(app: App, source_id: UUID) -> Source:
     return source
 
 
+async def source_with(ctx: Context, user_id: UUID, fingerprint: str) -> FundingSourceRow | None:
+    """What somebody has linked under this number, unless it is removed."""
+    return await ctx.database.first(_by_fingerprint, owner_id=user_id, known_fingerprint=fingerprint)
+
+
 async def open_sandbox_card(transaction: Transaction, source_id: UUID, user_id: UUID, now: datetime) -> None:
     """Gives a new account the sandbox card that it is born with: play money, and plainly so."""
-    await transaction.run(
-        _insert,
+    card = FundingSourceRow(
         id=source_id,
         user_id=user_id,
         kind=SourceKind.CARD,
@@ -178,89 +154,51 @@ async def open_sandbox_card(transaction: Transaction, source_id: UUID, user_id: 
         expires="12/2099",
         verified=True,
         reference=sandbox.FINE,
-        fingerprint=None,
         removed_at=None,
         created_at=now,
     )
+    await add(transaction, card, None)
 
 
-async def keep_card(ctx: Context, number: str, expires: str, cvv: str | None) -> Kept:
-    """Puts the viewer's card into the vault, to be linked. Where money is play money, a test card's number alone."""
-    viewer, vault = _linker(ctx)
-    try:
-        card = numbers.card(number, expires, ctx.now())
-        if cvv is not None:
-            numbers.check_cvv(cvv)
-        if ctx.app.rails.cards is Rail.SANDBOX:
-            sandbox.behaviour_of(card.secret)
-    except WrongNumberError as error:
-        raise Refused(InputError(str(error), (error.field,))) from None
-    except LinkRefusedError as error:
-        raise Refused(InputError(str(error), (numbers.CARD_NUMBER,))) from None
-    return await vault.keep_card(viewer.user_id, card, ctx.now())
-
-
-async def link_card(ctx: Context, token: str) -> FundingSourceRow:
-    """Links the card behind a token of the vault. One that the viewer has linked already is returned as it is."""
-    _linker(ctx)
-    return await _link(ctx, SourceKind.CARD, token, None, ("vaultToken",))
-
-
-async def link_bank_account(ctx: Context, routing: str, number: str) -> FundingSourceRow:
-    """Links a bank account, and sends it two small amounts. One that is linked already is returned as it is."""
-    viewer, vault = _linker(ctx)
-    try:
-        account = numbers.account(routing, number)
-        if ctx.app.rails.banks is Rail.SANDBOX:
-            sandbox.behaviour_of(account)
-    except WrongNumberError as error:
-        raise Refused(InputError(str(error), (error.field,))) from None
-    except LinkRefusedError as error:
-        raise Refused(InputError(str(error), (numbers.ACCOUNT,))) from None
-    kept = await vault.keep_account(viewer.user_id, account, ctx.now())
-    currency = Currency.USD if account.routing else Currency.EUR
-    deposits = _amounts(ctx.app.rails.adapters[ctx.app.rails.banks].environment)
-    sent = Money(deposits[0], currency), Money(deposits[1], currency)
-    return await _link(ctx, SourceKind.BANK_ACCOUNT, kept.token, sent, (numbers.ACCOUNT,))
-
-
-async def verify_bank_account(ctx: Context, public_id: str, amounts: list[int]) -> FundingSourceRow:
-    """Shows that a bank account is the viewer's, by the two amounts that it got. After three wrong tries it is removed.
-
-    A wrong try is written, though it is refused.
-    """
-    viewer = permissions.session(ctx, "Cards and bank accounts")
-    source = await _own(ctx, viewer, public_id, Kind.BANK_ACCOUNT)
-    if source.verified:
-        return source
-    if len(amounts) != 2 or not all(1 <= amount <= MOST_DEPOSITED for amount in amounts):
-        message = f"Name the two amounts that the account got, each from 1 to {MOST_DEPOSITED} minor units."
-        raise Refused(InputError(message, ("depositMinorUnits",)))
-    left = await ctx.transact(lambda transaction: _try(ctx, transaction, source, sorted(amounts)))
-    if left is None:
-        return source._replace(verified=True)
-    message = "These are not the two amounts."
-    if left:
-        tries = "one try" if left == 1 else f"{left} tries"
-        raise Refused(InputError(f"{message} You have {tries} left.", ("depositMinorUnits",)))
-    raise Refused(NotPermittedError(f"{message} The bank account is removed now: link it again.", ("id",)))
+async def own_source(ctx: Context, viewer: Viewer, public_id: str, *kinds: Kind) -> FundingSourceRow:
+    """The viewer's source with this id, if it is of these kinds and not removed. Raises Refused."""
+    key = key_of(public_id, *kinds)
+    source = None if key is None else (await sources_by_id(ctx, [key])).get(key)
+    if (
+        source is None
+        or source.user_id != viewer.user_id
+        or source.removed_at is not None
+        or key_of(public_id, SOURCES[source.kind]) is None
+    ):
+        raise Refused(NO_SUCH_SOURCE)
+    return source
 
 
 async def remove_funding_source(ctx: Context, public_id: str) -> FundingSourceRow:
     """Removes one of the viewer's cards or bank accounts. What was done with it stays."""
-    viewer = permissions.session(ctx, "Cards and bank accounts")
-    source = await _own(ctx, viewer, public_id, *SOURCES.values())
-    now = ctx.now()
+    viewer = permissions.session(ctx, MANAGED)
+    source = await own_source(ctx, viewer, public_id, *SOURCES.values())
+    if not await ctx.transact(lambda transaction: remove(ctx, transaction, source.id)):
+        raise Refused(NO_SUCH_SOURCE)
+    return (await sources_by_id(ctx, [source.id]))[source.id]
 
-    async def write(transaction: Transaction) -> bool:
-        removed = await transaction.run(_remove, source_id=source.id, moment=now)
-        if removed:
-            await security.write(transaction, ctx.event(SecurityEventKind.SOURCE_REMOVED, source.id))
-        return bool(removed)
 
-    if not await ctx.transact(write):
-        raise Refused(_NOT_FOUND)
-    return source._replace(removed_at=now)
+async def add(transaction: Transaction, source: FundingSourceRow, fingerprint: str | None) -> None:
+    """Writes a new source. Raises UniqueError if its owner has linked the number already."""
+    await transaction.run(_insert, **source._asdict(), fingerprint=fingerprint)
+
+
+async def verify(transaction: Transaction, source_id: UUID) -> bool:
+    """Has a source known to be its owner's, unless it is removed."""
+    return bool(await transaction.run(_verify, source_id=source_id))
+
+
+async def remove(ctx: Context, transaction: Transaction, source_id: UUID) -> bool:
+    """Removes the viewer's source, unless it is removed already."""
+    if not await transaction.run(_remove, source_id=source_id, moment=ctx.now()):
+        return False
+    await security.write(transaction, ctx.event(SecurityEventKind.SOURCE_REMOVED, source_id))
+    return True
 
 
 async def forget_removed(app: App) -> int:
@@ -279,142 +217,3 @@ async def forget_removed(app: App) -> int:
         async with app.database.transaction() as transaction:
             forgotten += await transaction.run(_forget, source_id=row.id)
     return forgotten
-
-
-_NOT_FOUND = NotFoundError("You have no such funding source.", ("id",))
-
-
-def _linker(ctx: Context) -> tuple[Viewer, Vault]:
-    viewer = permissions.session(ctx, "Cards and bank accounts")
-    if ctx.app.rails.vault is None:
-        raise Refused(NotPermittedError("Nothing can be linked here: the operator has set no key for the vault."))
-    return viewer, ctx.app.rails.vault
-
-
-async def _own(ctx: Context, viewer: Viewer, public_id: str, *kinds: Kind) -> FundingSourceRow:
-    key = key_of(public_id, *kinds)
-    source = None if key is None else (await sources_by_id(ctx, [key])).get(key)
-    if (
-        source is None
-        or source.user_id != viewer.user_id
-        or source.removed_at is not None
-        or key_of(public_id, SOURCES[source.kind]) is None
-    ):
-        raise Refused(_NOT_FOUND)
-    return source
-
-
-def _amounts(environment: RailEnvironment) -> tuple[int, int]:
-    if environment is RailEnvironment.SANDBOX:
-        return SANDBOX_DEPOSITS
-    return secrets.randbelow(MOST_DEPOSITED) + 1, secrets.randbelow(MOST_DEPOSITED) + 1
-
-
-async def _link(
-    ctx: Context, kind: SourceKind, token: str, deposits: tuple[Money, Money] | None, path: Path
-) -> FundingSourceRow:
-    """Links what is behind a token. Whatever goes wrong, the vault has forgotten it, or it can be tried again."""
-    viewer, vault = _linker(ctx)
-    kept = await vault.claim(viewer.user_id, token, ctx.now())
-    if kept is None:
-        raise Refused(InputError("This token is not known, was used before, or is older than an hour.", path))
-    try:
-        source = await _linked(ctx, kind, kept, deposits)
-    except UnreachableError:
-        await vault.release(token)
-        raise NetworkUnavailableError from None
-    except LinkRefusedError as error:
-        await vault.forget(token)
-        raise Refused(InputError(str(error), path)) from None
-    except BaseException:
-        await vault.forget(token)
-        raise
-    if source.reference != token:  # its rail knows it by another name, or it had been linked before
-        await vault.forget(token)
-    return source
-
-
-async def _linked(ctx: Context, kind: SourceKind, kept: Kept, deposits: tuple[Money, Money] | None) -> FundingSourceRow:
-    assert ctx.viewer_id is not None, "somebody links it"
-    rail = ctx.app.rails.of_kind(kind)
-    known = await ctx.database.first(_by_fingerprint, owner_id=ctx.viewer_id, known_fingerprint=kept.fingerprint)
-    if known is not None and (known.rail, known.expires) == (rail, kept.expires):
-        return known
-    await _require_few(ctx, kind, kept)
-    source = await _told(ctx, ctx.app.rails.adapters[rail], kind, kept, deposits)
-
-    async def write(transaction: Transaction) -> None:
-        if known is not None:  # a card that has come anew, or another rail: it takes the old one's place
-            await transaction.run(_remove, source_id=known.id, moment=source.created_at)
-        await transaction.run(_insert, **source._asdict(), fingerprint=kept.fingerprint)
-        if deposits is not None and not source.verified:
-            first, second = deposits
-            await transaction.run(
-                _insert_deposits,
-                source_id=source.id,
-                first=first.minor_units,
-                second=second.minor_units,
-                tries=0,
-                network_ref=None,
-                created_at=source.created_at,
-            )
-        await security.write(transaction, ctx.event(_LINKED[kind], source.id))
-
-    try:
-        await ctx.transact(write)
-    except UniqueError:  # another request has linked it at the same moment
-        known = await ctx.database.first(_by_fingerprint, owner_id=ctx.viewer_id, known_fingerprint=kept.fingerprint)
-        if known is None:
-            raise
-        return known
-    return source
-
-
-async def _told(
-    ctx: Context, adapter: RailAdapter, kind: SourceKind, kept: Kept, deposits: tuple[Money, Money] | None
-) -> FundingSourceRow:
-    """The source, once its rail knows it."""
-    assert ctx.viewer_id is not None, "somebody links it"
-    source_id = ctx.new_id()
-    holder = (await users_by_id(ctx, [ctx.viewer_id]))[ctx.viewer_id].display_name
-    linked = await adapter.link(Source(source_id, kind, kept.token, holder), deposits)
-    return FundingSourceRow(
-        id=source_id,
-        user_id=ctx.viewer_id,
-        kind=kind,
-        rail=adapter.rail,
-        label=f"{kept.brand or 'Bank account'} …{kept.last4}",
-        brand=kept.brand or None,
-        last4=kept.last4,
-        expires=kept.expires,
-        verified=linked.verified,
-        reference=linked.reference,
-        removed_at=None,
-        created_at=ctx.now(),
-    )
-
-
-async def _require_few(ctx: Context, kind: SourceKind, kept: Kept) -> None:
-    """Refuses what a person does who tries numbers, or collects deposits."""
-    if not ctx.policy.money_limits:
-        return
-    asked = {"owner_id": ctx.viewer_id, "known_fingerprint": kept.fingerprint, "of_kind": kind}
-    if len(await ctx.database.fetch(_recent, **asked, since=ctx.now() - DAY)) >= MOST_A_DAY:
-        raise Refused(NotPermittedError("Too many were linked since yesterday. Try again tomorrow."))
-
-
-async def _try(ctx: Context, transaction: Transaction, source: FundingSourceRow, amounts: list[int]) -> int | None:
-    """How many tries are left after a wrong one; None if it was right."""
-    if not await transaction.run(_count_try, source_id=source.id):
-        raise Refused(_NOT_FOUND)
-    deposits = await transaction.first(_deposits, source_id=source.id)
-    assert deposits is not None, "its try has just been counted"
-    if sorted((deposits.first, deposits.second)) == amounts and await transaction.run(_verify, source_id=source.id):
-        await security.write(transaction, ctx.event(SecurityEventKind.BANK_ACCOUNT_VERIFIED, source.id))
-        return None
-    events = [ctx.event(SecurityEventKind.BANK_ACCOUNT_REFUSED, source.id)]
-    left = MOST_TRIES - deposits.tries
-    if not left and await transaction.run(_remove, source_id=source.id, moment=ctx.now()):
-        events.append(ctx.event(SecurityEventKind.SOURCE_REMOVED, source.id))
-    await security.write(transaction, *events)
-    return left

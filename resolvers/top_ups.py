@@ -23,7 +23,7 @@ async def top_up_wallet(ctx: Context, source_id: str | None, asked: MoneyAsked, 
     stands = await rail_transfers.recalled(ctx, request)
     if stands is not None:
         return stands
-    source = await funding.own_source(ctx, viewer.user_id, source_id)
+    source = await funding.source_to_use(ctx, viewer.user_id, source_id)
     hold_id = ctx.new_id()
     return await rail_transfers.open_transfer(
         ctx,

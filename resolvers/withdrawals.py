@@ -50,7 +50,7 @@ async def withdraw(ctx: Context, source_id: str, asked: MoneyAsked, *, speed: Pa
     stands = await rail_transfers.recalled(ctx, request)
     if stands is not None:
         return stands
-    source = await funding.own_source(ctx, viewer.user_id, source_id)
+    source = await funding.source_to_use(ctx, viewer.user_id, source_id)
     hold_id = ctx.new_id()
     return await rail_transfers.open_transfer(
         ctx,

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import strawberry
 
-from resolvers import funding
+from resolvers import funding, linking
 from resolvers.context import Context
 from schema.errors import MoneyError
 from schema.funding import FundingSource
@@ -67,18 +67,18 @@ Values = Mapping[str, Any]
 
 async def link_card(ctx: Context, *, input: Annotated[LinkCardInput, "The card."]) -> Values:
     """Links a card."""
-    return {"funding_source": await funding.link_card(ctx, input.vault_token)}
+    return {"funding_source": await linking.link_card(ctx, input.vault_token)}
 
 
 async def link_bank_account(ctx: Context, *, input: Annotated[LinkBankAccountInput, "The bank account."]) -> Values:
     """Links a bank account."""
-    linked = await funding.link_bank_account(ctx, input.routing_number, input.account_number)
+    linked = await linking.link_bank_account(ctx, input.routing_number, input.account_number)
     return {"funding_source": linked}
 
 
 async def verify_bank_account(ctx: Context, *, input: Annotated[VerifyBankAccountInput, "The amounts."]) -> Values:
     """Verifies a bank account."""
-    return {"funding_source": await funding.verify_bank_account(ctx, input.id, input.deposit_minor_units)}
+    return {"funding_source": await linking.verify_bank_account(ctx, input.id, input.deposit_minor_units)}
 
 
 async def remove_funding_source(

@@ -25,6 +25,7 @@ from server.settings import SQLITE, Settings
 from server.vault_keys import NO_KEYS, keys_of, make_key_file
 
 PATIENCE_SECONDS = 10.0
+LOST = "If that key is lost, so are the numbers: empty the tables vault and vault_keys, and cards can be linked anew."
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("hatful.vault")
 
@@ -64,7 +65,7 @@ async def _open_vault(settings: Settings) -> None:
     try:
         await Vault(database, keys_of(settings)).check()
     except NoKeyError as error:
-        raise WrongSettingError(str(error)) from None
+        raise WrongSettingError(f"{error} {LOST}") from None
     finally:
         await database.close()
 

@@ -14,7 +14,7 @@ from models.transfers import Rail
 from rails import Kept
 from resolvers.context import App, Context, Viewer
 from resolvers.errors import NotPermittedError, Refused, UserError
-from resolvers.funding import keep_card
+from resolvers.linking import keep_card
 from server import requests, vault_page
 from server.addresses import base_url, client_address
 from server.answers import HttpError, answer, bad_request, errors, refusal

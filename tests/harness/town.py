@@ -14,7 +14,7 @@ from models.ids import new_id
 from models.money import Currency, Money
 from models.rails import PayoutSpeed
 from models.transfers import Visibility
-from resolvers import accounts, funding, payments, posts, tips, top_ups, users, wallets, withdrawals
+from resolvers import accounts, funding, linking, payments, posts, tips, top_ups, users, wallets, withdrawals
 from resolvers.context import App, TokenScope, Viewer
 from resolvers.errors import Refused, UserError
 from resolvers.funding import FundingSourceRow
@@ -129,8 +129,8 @@ class Person:
 
     async def links(self, number: str) -> FundingSourceRow:
         """Links a test card."""
-        kept = await funding.keep_card(self.ctx(), number, "12/2099", None)
-        return await funding.link_card(self.ctx(), kept.token)
+        kept = await linking.keep_card(self.ctx(), number, "12/2099", None)
+        return await linking.link_card(self.ctx(), kept.token)
 
     async def withdraws(
         self, amount: str, *, speed: PayoutSpeed = PayoutSpeed.INSTANT, key: str | None = None

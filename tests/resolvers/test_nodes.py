@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from models.transfers import Visibility
-from resolvers import accounts, funding, nodes, refunds, security, sessions, transfers, wallets
+from resolvers import accounts, funding, linking, nodes, refunds, security, sessions, transfers, wallets
 from resolvers.context import TokenScope
 from resolvers.errors import BadInputError
 from resolvers.ids import Kind, public_id
@@ -48,7 +48,7 @@ async def house(town: Town) -> House:
     token = (await accounts.create_access_token(ada.ctx(), "An app", [TokenScope.READ], None, None)).token
     passkey = await registered(ada, Authenticator())
     [card] = await funding.sources_of_user(ada.ctx(), ada.id)
-    bank = await funding.link_bank_account(ada.ctx(), "110000000", "000123456789")
+    bank = await linking.link_bank_account(ada.ctx(), "110000000", "000123456789")
     [page] = await wallets.entries_of(ada.ctx(), [WalletRow(ada.id)])
     line = page.edges[0].node
     [session] = (await sessions.sessions_by_id(ada.ctx(), [ada.viewer.token_id])).values()

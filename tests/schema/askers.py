@@ -15,7 +15,7 @@ from models.money import Currency, Money
 from models.rails import PayoutSpeed
 from models.transfers import Visibility
 from models.users import User
-from resolvers import accounts, funding, passkeys, posts, refunds
+from resolvers import accounts, funding, linking, passkeys, posts, refunds
 from resolvers.context import TokenScope
 from resolvers.ids import Kind, public_id
 from resolvers.transfers import KINDS, Moved
@@ -59,6 +59,10 @@ ARGUMENTS = {
     "Mutation.tipPost": '(input: { postId: "$new_post", amount: { amount: 1 }, idempotencyKey: "$key" })',
     "Mutation.sendMoney": '(input: { to: { userId: "$user" }, amount: { amount: 1 }, idempotencyKey: "$key" })',
     "Mutation.refundTransfer": '(input: { transferId: "$new_payment", idempotencyKey: "$key" })',
+    "Mutation.linkCard": '(input: { vaultToken: "$new_card" })',
+    "Mutation.linkBankAccount": '(input: { routingNumber: "110000000", accountNumber: "000222222227" })',
+    "Mutation.verifyBankAccount": '(input: { id: "$bank", depositMinorUnits: [32, 45] })',
+    "Mutation.removeFundingSource": '(input: { id: "$linked_card" })',
     "Mutation.topUpWallet": '(input: { amount: { amount: 1 }, idempotencyKey: "$key" })',
     "Mutation.withdraw": '(input: { fundingSourceId: "$card", amount: { amount: 1 }, idempotencyKey: "$key" })',
     "Mutation.cancelWithdrawal": '(input: { transferId: "$new_withdrawal" })',
@@ -90,6 +94,7 @@ WAYS = {
     "Mutation": "mutation { % }",
     "AccessToken": _node("AccessToken", "token"),
     "AccessTokenPayload": _payload("createAccessToken"),
+    "BankAccount": _node("BankAccount", "bank"),
     "Balance": _node("Wallet", "wallet", "balance { % }"),
     "BeginPasskeyRegistrationPayload": _payload("beginPasskeyRegistration"),
     "BeginPasskeySignInPayload": _payload("beginPasskeySignIn"),
@@ -97,6 +102,7 @@ WAYS = {
     "DeletePostPayload": _payload("deletePost"),
     "Earnings": _viewer(f"earnings{TIME} {{ % }}"),
     "EarningsDay": _viewer(f"earnings{TIME} {{ byDay {{ % }} }}"),
+    "FundingSourcePayload": _payload("linkBankAccount"),
     "IdempotencyConflictError": _error("IdempotencyConflictError", f"a: {_TOP_UP % 1} {{ replayed }} {_TOP_UP % 2}"),
     "InputError": _error("InputError", 'signUp(input: { handle: "!", password: "" })'),
     "InsufficientFundsError": _error(
@@ -201,21 +207,32 @@ class Scene:
                 await accounts.sign_in(ctx, self.ada.handle, PASSWORD)
                 assert ctx.viewer is not None, "whoever signs in is signed in"
                 return public_id(Kind.SESSION, ctx.viewer.token_id)
+            case "new_credential" | "new_answer" | "new_passkey":
+                return await self._of_passkeys(name)
+            case "new_payment" | "new_withdrawal" | "new_card" | "linked_card":
+                return await self._of_money(name)
+            case _:
+                return self._things[name]
+
+    async def _of_passkeys(self, name: str) -> str:
+        match name:
             case "new_credential":
                 return _literal(await _made(self.ada, Authenticator()))
             case "new_answer":
                 return _literal(self._phone.get(dict(await passkeys.begin_sign_in(self._town.stranger()))))
-            case "new_passkey":
-                return await _registered(self.ada, Authenticator())
-            case "new_payment" | "new_withdrawal":
-                return _id(await self._moved(name))
             case _:
-                return self._things[name]
+                return await _registered(self.ada, Authenticator())
 
-    async def _moved(self, name: str) -> Moved:
-        if name == "new_withdrawal":
-            return await self.ada.withdraws("0.01", speed=PayoutSpeed.STANDARD)
-        return await self._people["friend"].sends(self.ada)
+    async def _of_money(self, name: str) -> str:
+        match name:
+            case "new_card":
+                return (await linking.keep_card(self.ada.ctx(), "4000056655665556", "08/2099", None)).token
+            case "linked_card":
+                return public_id(Kind.CARD, (await self.ada.links("5555555555554444")).id)
+            case "new_withdrawal":
+                return _id(await self.ada.withdraws("0.01", speed=PayoutSpeed.STANDARD))
+            case _:
+                return _id(await self._people["friend"].sends(self.ada))
 
 
 async def scene(town: Town) -> Scene:
@@ -251,6 +268,7 @@ async def scene(town: Town) -> Scene:
     passkey = await _registered(ada, phone)
     [card] = await funding.sources_of_user(ada.ctx(), ada.id)
     declining = await ada.links(DECLINED)
+    bank = await linking.link_bank_account(ada.ctx(), "110000000", "000123456789")
     await ada.blocks(people["blocked"])
     await people["blocking"].blocks(ada)
     moved = {
@@ -271,6 +289,7 @@ async def scene(town: Town) -> Scene:
         "card": public_id(Kind.CARD, card.id),
         "declining": public_id(Kind.CARD, declining.id),
         "passkey": passkey,
+        "bank": public_id(Kind.BANK_ACCOUNT, bank.id),
         "nothing": public_id(Kind.POST, ada.ctx().new_id()),
         **{name: _id(each) for name, each in moved.items()},
     }

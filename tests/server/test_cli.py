@@ -5,6 +5,7 @@ import pytest
 
 from schema import sdl
 from server import cli
+from server.settings import are_vault_keys
 
 RELEASED = Path(__file__).parents[1] / "schema" / "released.graphql"
 
@@ -175,3 +176,31 @@ def test_migrates_the_default_database_into_a_folder_of_the_owner_s(run: Run, tm
 def test_finds_no_difference_between_migrations_and_models(run: Run) -> None:
     ran = run("migrate", "--check")
     assert (ran.code, ran.out, ran.err) == (0, "", "")
+
+
+def test_prints_a_new_key_for_the_vault_each_time(run: Run) -> None:
+    keys = [run("vault", "key").out.strip() for _ in range(2)]
+    assert len(set(keys)) == 2
+    assert are_vault_keys(keys)
+
+
+def test_rotates_the_vault_s_keys(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("migrate", "--database", "sqlite:///x.db").code == 0
+    ran = run("vault", "rotate", "--database", "sqlite:///x.db")
+    assert ran.code == 2
+    assert "hatful vault key" in ran.line
+    monkeypatch.setenv("HATFUL_VAULT_KEYS", run("vault", "key").out.strip())
+    ran = run("vault", "rotate", "--database", "sqlite:///x.db")
+    told = "Numbers in sqlite:///x.db that the first key has encrypted now: 0.\n"
+    assert (ran.code, ran.out, ran.err) == (0, told, "")
+    monkeypatch.setenv("HATFUL_VAULT_KEYS", run("vault", "key").out.strip())
+    ran = run("vault", "rotate", "--database", "sqlite:///x.db")
+    assert ran.code == 2
+    assert "Nothing is lost" in ran.line
+
+
+def test_does_not_make_a_database_to_rotate_its_keys(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HATFUL_VAULT_KEYS", run("vault", "key").out.strip())
+    ran = run("vault", "rotate", "--database", "sqlite:///x.db")
+    assert ran.code == 3
+    assert list(tmp_path.iterdir()) == []

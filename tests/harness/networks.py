@@ -1,0 +1,102 @@
+"""Cards and bank accounts for tests, and networks that take them."""
+
+from typing import NamedTuple
+
+from models.funding import SourceKind
+from models.money import Money
+from models.security import SecurityEventKind
+from models.transfers import Rail, RailEnvironment
+from rails import Linked, SandboxRail, Source, Vault
+from resolvers import funding, linking, security
+from resolvers.context import App
+from resolvers.funding import FundingSourceRow
+from resolvers.ids import public_id
+from tests.harness.backdoor import Backdoor
+from tests.harness.town import Person, Town
+
+VISA, MASTERCARD = "4242424242424242", "5555555555554444"
+ROUTING, ACCOUNT, OTHER_ACCOUNT = "110000000", "000123456789", "000111111116"
+IBAN = "DE89370400440532013000"
+EXPIRES = "08/2030"
+
+
+async def token_of(person: Person, number: str = VISA, expires: str = EXPIRES) -> str:
+    return (await linking.keep_card(person.ctx(), number, expires, None)).token
+
+
+async def linked_card(person: Person, number: str = VISA, expires: str = EXPIRES) -> FundingSourceRow:
+    return await linking.link_card(person.ctx(), await token_of(person, number, expires))
+
+
+async def linked_account(person: Person, number: str = ACCOUNT) -> FundingSourceRow:
+    return await linking.link_bank_account(person.ctx(), ROUTING, number)
+
+
+async def verify(person: Person, source: FundingSourceRow, *amounts: int) -> FundingSourceRow:
+    return await linking.verify_bank_account(person.ctx(), id_of(source), list(amounts))
+
+
+async def sources(person: Person) -> list[FundingSourceRow]:
+    """What is linked besides the card that the account was born with."""
+    return (await funding.sources_of_user(person.ctx(), person.id))[1:]
+
+
+async def events(person: Person) -> list[SecurityEventKind]:
+    [page] = await security.security_events_of(person.ctx(), [await person.row()])
+    return [edge.node.kind for edge in page.edges]
+
+
+def id_of(source: FundingSourceRow) -> str:
+    return public_id(funding.SOURCES[source.kind], source.id)
+
+
+class Asked(NamedTuple):
+    """A source that a network was told of, with the number behind it."""
+
+    source: Source
+    number: str
+    deposits: tuple[Money, Money] | None
+
+
+class Network(SandboxRail):
+    """A network that takes any number, and knows a source by the vault's token."""
+
+    environment = RailEnvironment.LIVE
+
+    def __init__(self, rail: Rail, vault: Vault) -> None:
+        super().__init__(vault)
+        self.rail = rail
+        self.vault = vault
+        self.asked: list[Asked] = []
+        self.forgotten: list[str] = []
+        self.failure: Exception | None = None
+
+    async def link(self, source: Source, deposits: tuple[Money, Money] | None) -> Linked:
+        if self.failure is not None:
+            raise self.failure
+        self.asked.append(Asked(source, (await self.vault.reveal(source.reference)).number, deposits))
+        return Linked(source.reference, verified=source.kind is SourceKind.CARD)
+
+    async def unlink(self, source: Source) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.forgotten.append(source.reference)
+
+
+class Networks(NamedTuple):
+    """An application whose cards and bank accounts are real."""
+
+    app: App
+    town: Town
+    cards: Network
+    banks: Network
+
+
+class Vaulted:
+    """The tokens in the vault."""
+
+    def __init__(self, backdoor: Backdoor) -> None:
+        self._backdoor = backdoor
+
+    async def tokens(self) -> set[str]:
+        return {row[0] for row in await self._backdoor.fetch("SELECT token FROM vault")}
