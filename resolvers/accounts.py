@@ -18,6 +18,7 @@ from models.accounts import Credential, Token, TokenKind
 from models.database import Command, Query, Transaction, UniqueError, any_of, columns_of, insert
 from models.money import Currency, Money
 from models.security import SecurityEventKind
+from models.transfers import Rail
 from models.types import Id
 from models.users import User, UserCounters
 from resolvers import funding, inputs, permissions, security
@@ -150,7 +151,8 @@ async def register(ctx: Context, handle: str, name: str, bio: str | None, passwo
             _insert_user, id=user_id, handle=handle, display_name=name, bio=bio, avatar_url=None, created_at=now
         )
         await transaction.run(_insert_counters, user_id=user_id, follower_count=0, following_count=0, post_count=0)
-        await funding.open_sandbox_card(transaction, ctx.new_id(), user_id, now)
+        if ctx.app.rails.cards is Rail.SANDBOX:  # play money is for where there is no other
+            await funding.open_sandbox_card(transaction, ctx.new_id(), user_id, now)
         if password_hash is not None:
             await transaction.run(_insert_credential, user_id=user_id, password_hash=password_hash)
         await security.write(transaction, ctx.event(SecurityEventKind.SIGNED_UP, user_id=user_id))

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -17,7 +18,7 @@ from execution.documents import Telling
 from execution.operations import Operations
 from resolvers.statements import PATH as STATEMENT
 from schema import core_schema
-from server import page, telemetry, vault_page
+from server import page, telemetry, vault_page, webhooks
 from server.answers import HttpError, answer, refusal
 from server.counting import counting
 from server.errors import MaskErrors, present
@@ -27,7 +28,7 @@ from server.health import health
 from server.inboxes import filling_inboxes
 from server.origins import allowing
 from server.process import running, spare_the_collector
-from server.rails import asking_networks, reading_books
+from server.rails import asking_networks, hear_of, reading_books
 from server.retention import erasing
 from server.sealing import sealing
 from server.security import SecurityHeaders
@@ -35,6 +36,7 @@ from server.settings import Settings
 from server.statements import Statements
 from server.trusted import persisted
 from server.vault import VaultCards
+from server.webhooks import Webhooks
 
 ENDPOINT = "/graphql"
 
@@ -67,6 +69,7 @@ def create_app(settings: Settings) -> Starlette:
             yield {
                 "endpoint": endpoint,
                 "statements": Statements(app, counts.limits),
+                "webhooks": Webhooks(app.rails.adapters, partial(hear_of, app)),
                 "vault": VaultCards(app, counts.limits),
                 "database": app.database,
             }
@@ -80,6 +83,7 @@ def create_app(settings: Settings) -> Starlette:
             Route(ENDPOINT, _Endpoint("endpoint")),
             Route(STATEMENT, _Endpoint("statements"), methods=["GET", "HEAD"]),
             Route(vault_page.PATH, _Endpoint("vault")),
+            Route(webhooks.PATH, _Endpoint("webhooks"), methods=["POST"]),
             Route("/health", _health),
             Route(page.PATH, _home),
             Route(f"{page.PATH}/", _home),

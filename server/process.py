@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 
 from ledger import Ledger
 from models.database import open_database
-from rails import sandbox_rails
 from resolvers.context import App, Policy, Site
 from resolvers.tries import Tries, TriesInMemory
+from server.networks import networks
 from server.settings import Settings
 from server.vault_keys import open_vault
 
@@ -24,8 +24,8 @@ async def running(settings: Settings, tries: Tries | None = None) -> AsyncIterat
         ledger = Ledger(database)
         await ledger.start()
         try:
-            async with open_vault(settings, database) as vault:
-                yield App(database, ledger, _policy(settings), sandbox_rails(vault), tries=tries or TriesInMemory())
+            async with open_vault(settings, database) as vault, networks(settings, vault) as rails:
+                yield App(database, ledger, _policy(settings), rails, tries=tries or TriesInMemory())
         finally:
             await ledger.stop()
     finally:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 
@@ -34,6 +35,11 @@ def asking_networks(app: App) -> AbstractAsyncContextManager[None]:
 def reading_books(app: App) -> AbstractAsyncContextManager[None]:
     """Takes what networks have booked, now and then, for as long as the block runs."""
     return beside(_read(app), "settlements")
+
+
+async def hear_of(app: App, rail: Rail, network_refs: Sequence[str]) -> None:
+    """A network has news of these: it is asked about them at once."""
+    await intents.hurry(app, rail, network_refs, _now())
 
 
 async def _ask(app: App) -> None:

@@ -16,6 +16,7 @@ from platformdirs import user_data_path
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from models.transfers import Rail
 from server.exits import WrongSettingError
 
 PREFIX = "HATFUL_"
@@ -177,6 +178,10 @@ class Settings(BaseSettings):
         (),
         "The pages at which passkeys are taken. Without any: https at the domain, or http at localhost and the port.",
         "origins like https://example.org with commas between them",
+    )
+    card_rail: Rail = _setting(Rail.SANDBOX, "The rail over which new cards go.", "SANDBOX, VISA_DIRECT or STRIPE")
+    bank_rail: Rail = _setting(
+        Rail.SANDBOX, "The rail over which new bank accounts go.", "SANDBOX, STRIPE, ACH or ISO20022"
     )
     stripe_api_key: SecretStr | None = _setting(
         None,
