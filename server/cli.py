@@ -1,14 +1,16 @@
 """The command `hatful`. What a command needs is imported when it runs, so that the quick ones are quick."""
 
 import sys
+from collections.abc import Mapping
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Annotated
 
 import typer
 
-from server.exits import OperatorError, SchemaFileError
+from server.exits import AddressError, OperatorError, SchemaFileError
 
 hatful = typer.Typer(name="hatful", add_completion=False, pretty_exceptions_enable=False, no_args_is_help=False)
 ledger = typer.Typer()
@@ -18,6 +20,7 @@ Database = Annotated[
     str | None,
     typer.Option(metavar="URL", help="The database's address: sqlite:////file.db or postgresql://user@host/name."),
 ]
+Port = Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="The port; 0 takes a free one.")]
 Demo = Annotated[bool, typer.Option("--demo", help="The demo, with a database of its own.")]
 
 
@@ -110,6 +113,25 @@ def schema(
     typer.echo(sdl(), nl=False)
 
 
+@hatful.command()
+def simulator(
+    folder: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where clients' certificates go: a new folder of its own.")
+    ] = None,
+    control_port: Port = 0,
+    visa_port: Port = 0,
+) -> None:
+    """Play the networks by which money comes and goes, for tests and for trying things out."""
+    from simulator import app
+
+    chosen = folder or Path(mkdtemp(prefix="hatful-simulator-"))
+    chosen.mkdir(parents=True, exist_ok=True)
+    try:
+        app.run(app.Ports(control_port, visa_port), chosen, partial(_tell_addresses, chosen))
+    except OSError as error:
+        raise AddressError(f"The simulator cannot listen: {error.strerror or error}.") from None
+
+
 @ledger.command()
 def verify(
     database: Database = None,
@@ -144,6 +166,12 @@ def seal(
     from server import auditing, settings
 
     raise typer.Exit(auditing.close_books(settings.load(demo=demo or None, database=database), lag))
+
+
+def _tell_addresses(folder: Path, addresses: Mapping[str, str]) -> None:
+    for name, address in addresses.items():
+        typer.echo(f"{name} {address}")
+    typer.echo(f"certificates {folder}")
 
 
 def _name_breaking_changes(since: Path) -> int:
