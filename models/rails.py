@@ -44,10 +44,11 @@ class IntentState(StrEnum):
 
 
 class SettlementKind(StrEnum):
-    """What a line of a network's books says: the money has arrived, or has come back."""
+    """What a line of a network's books says: the money has reached its end, is given back, or has come back."""
 
     SETTLED = "SETTLED"
     RETURNED = "RETURNED"
+    RETURN_SETTLED = "RETURN_SETTLED"
 
 
 class Finding(StrEnum):

@@ -160,7 +160,10 @@ class UnreachableError(Exception):
 
 
 class Settlement(NamedTuple):
-    """A line of the network's books: the money of `network_ref` has reached the bank, or has come back."""
+    """A line of the network's books about the money of `network_ref`.
+
+    SETTLED: the bank has booked it. RETURNED: it is given back. RETURN_SETTLED: the bank has booked that, too.
+    """
 
     line: str
     """The network's name for the line: the same however often it is told."""

@@ -146,7 +146,7 @@ def _create_tables() -> None:
         sa.CheckConstraint(
             "finding IN ('MATCHED', 'UNMATCHED', 'WRONG_AMOUNT', 'UNEXPECTED')", name="finding_is_known"
         ),
-        sa.CheckConstraint("kind IN ('SETTLED', 'RETURNED')", name="kind_is_known"),
+        sa.CheckConstraint("kind IN ('SETTLED', 'RETURNED', 'RETURN_SETTLED')", name="kind_is_known"),
         sa.CheckConstraint(RAILS, name="rail_is_known"),
         sa.PrimaryKeyConstraint("rail", "line"),
         sqlite_strict=True,
