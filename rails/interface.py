@@ -142,6 +142,8 @@ class Capabilities(NamedTuple):
     currencies: frozenset[Currency] = frozenset()
     reverses: bool = False
     """Whether a pull can be taken back."""
+    settles: bool = True
+    """Whether it tells what has been booked."""
 
 
 class Linked(NamedTuple):

@@ -81,6 +81,7 @@ class SandboxRail:
         speeds=frozenset(PayoutSpeed),
         currencies=frozenset(Currency),
         reverses=True,
+        settles=False,
     )
 
     def __init__(self, secrets: Secrets | None = None) -> None:

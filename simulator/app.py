@@ -12,6 +12,7 @@ from typing import NamedTuple
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from simulator import visa
 from simulator.control import control
 from simulator.world import Face, World
 
@@ -31,7 +32,7 @@ class Ports(NamedTuple):
 
 def faces(world: World, ports: Ports, folder: Path) -> Sequence[Face]:
     """The networks that there are. What their clients need to have as files goes into the folder."""
-    return []
+    return [visa.face(world, ports.visa, folder)]
 
 
 def run(ports: Ports, folder: Path, announce: Announce) -> None:

@@ -30,10 +30,14 @@ class Status(StrEnum):
 
 
 class LineKind(StrEnum):
-    """What a settlement line tells."""
+    """What a settlement line tells: the bank has booked a movement, it is given back, the bank has booked that."""
 
     SETTLED = "SETTLED"
     RETURNED = "RETURNED"
+    RETURN_SETTLED = "RETURN_SETTLED"
+
+
+RETURN_SETTLES_AFTER = timedelta(days=1)
 
 
 class Movement(BaseModel):
@@ -177,6 +181,8 @@ class Books:
         if movement is None:
             raise UnknownMovementError(id_)
         self._drop_after(movement, when)
+        if self.lines_of(movement.id):
+            self.add(self._line(movement, LineKind.RETURN_SETTLED, when + RETURN_SETTLES_AFTER, code))
         return self.add(self._line(movement, LineKind.RETURNED, when, code))
 
     def _settle(self, movement: Movement, after: timedelta) -> None:
@@ -189,7 +195,7 @@ class Books:
             return
         self._drop_after(original, reversal.decided_at)
         if self.lines_of(original.id):
-            self.add(self._line(original, LineKind.RETURNED, reversal.decided_at, reversal.code or None))
+            self.give_back(original.id, reversal.code, reversal.decided_at)
 
     def _drop_after(self, movement: Movement, when: datetime) -> None:
         for line in self.lines_of(movement.id):

@@ -47,14 +47,17 @@ def test_what_comes_back_before_it_is_settled_never_settles() -> None:
     assert [(line.kind, line.code) for line in books.lines("visa", NOW + 9 * DAY)] == [(LineKind.RETURNED, "R01")]
 
 
-def test_what_comes_back_after_it_was_settled_leaves_both_lines() -> None:
+def test_what_comes_back_after_it_was_settled_is_settled_again_a_day_later() -> None:
     books = Books()
     a_pull(books)
     books.give_back("pull-1", "R10", NOW + 5 * DAY)
-    assert [line.kind for line in books.lines("visa", NOW + 9 * DAY)] == [LineKind.SETTLED, LineKind.RETURNED]
+    assert [line.kind for line in books.lines("visa", NOW + 5 * DAY)] == [LineKind.SETTLED, LineKind.RETURNED]
+    assert [line.kind for line in books.lines("visa", NOW + 6 * DAY)][2:] == [LineKind.RETURN_SETTLED]
 
 
-@pytest.mark.parametrize(("days", "kinds"), [(0, []), (2, [LineKind.SETTLED, LineKind.RETURNED])])
+@pytest.mark.parametrize(
+    ("days", "kinds"), [(0, []), (2, [LineKind.SETTLED, LineKind.RETURNED, LineKind.RETURN_SETTLED])]
+)
 def test_a_reversal_leaves_nothing_to_settle_or_gives_back_what_was_settled(days: int, kinds: list[LineKind]) -> None:
     books = Books()
     a_pull(books)
