@@ -36,7 +36,19 @@ from rails.interface import (
     Source,
     UnreachableError,
 )
-from rails.nacha import ACCOUNT_DIGITS, MOST_CENTS, Batch, Class, Code, Entry, Originator, Return, returns, written
+from rails.nacha import (
+    ACCOUNT_DIGITS,
+    MOST_CENTS,
+    Batch,
+    Class,
+    Code,
+    Entry,
+    Originator,
+    Return,
+    check,
+    returns,
+    written,
+)
 
 REASONS = {
     "R01": Reason("The account has too little money.", retryable=True),
@@ -85,6 +97,8 @@ class AchRail:
     )
 
     def __init__(self, settings: AchSettings, exchange: Exchange, secrets: Secrets) -> None:
+        """Raises NachaError if no file can be of this originator."""
+        check(settings.originator)
         self.environment = settings.environment
         self._originator = settings.originator
         self._exchange = exchange
@@ -141,7 +155,7 @@ class AchRail:
     async def _deposit(self, source: Source, account: AccountNumber, deposits: tuple[Money, Money]) -> None:
         """Sends two credits, and the debit that takes both back, in one batch."""
         back = Money(sum(deposit.minor_units for deposit in deposits), Currency.USD)
-        name = source.id.hex[-_NAMED:]
+        name = source.id.hex[-_NAMED:].upper()
         moves = ((Code.CREDIT, deposits[0]), (Code.CREDIT, deposits[1]), (Code.DEBIT, back))
         entries = [
             _entry(code, account, amount, f"{_DEPOSITS}{place}{name}", source)

@@ -149,7 +149,7 @@ class Iso20022Rail:
 
     async def _deposit(self, source: Source, account: str, deposits: tuple[Money, Money]) -> None:
         """Sends two credits. Nobody can take them back without a mandate."""
-        name = source.id.hex[-_NAMED:]
+        name = source.id.hex[-_NAMED:].upper()
         file = f"sct-deposits-{name}.xml"
         transfers = [
             Transfer(f"{_DEPOSITS}{place}{name}", amount, account, source.holder, "Account verification")

@@ -11,10 +11,13 @@ from enum import IntEnum, StrEnum
 from itertools import pairwise
 from typing import NamedTuple
 
+from stdnum.us import rtn
+
 LENGTH = 94
 BLOCK = 10
 MOST_CENTS = 10**10 - 1
 ACCOUNT_DIGITS = 17
+COMPANY_LENGTH = 10
 _HASH = 10**10
 _TRACES = 10**7
 _MODIFIERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -199,6 +202,16 @@ _FORM = "094101"  # 94 characters, ten to a block, form 1
 _IS_DEBIT = "6789"  # the last digit of a debit's code; credits have less
 
 
+def check(originator: Originator) -> None:
+    """Raises NachaError if no file can be of this originator."""
+    if not rtn.is_valid(originator.bank):
+        raise NachaError("the bank's routing number is wrong")
+    if len(originator.company) != COMPANY_LENGTH or not originator.company.isalnum():
+        raise NachaError("a company's id has ten letters and digits")
+    if not (clipped(originator.company_name, 1) and clipped(originator.bank_name, 1)):
+        raise NachaError("the company and the bank have names")
+
+
 def written(originator: Originator, batch: Batch, created_at: datetime, effective: date) -> bytes:
     """A file of one batch. The same values make the same bytes. Raises NachaError if one does not fit its field."""
     service, odfi, entries = _service(batch.entries), originator.bank[:8], batch.entries
@@ -296,10 +309,10 @@ def _check(records: Sequence[str]) -> None:
     said = _FILE_END.read(records[-1])
     entries = [_ENTRY.read(record) for record in records if record.startswith("6")]
     debits = sum(_integer(entry["cents"]) for entry in entries if entry["code"][-1:] in _IS_DEBIT)
-    credits = sum(_integer(entry["cents"]) for entry in entries if entry["code"][-1:] not in _IS_DEBIT)
+    credited = sum(_integer(entry["cents"]) for entry in entries if entry["code"][-1:] not in _IS_DEBIT)
     count = len(entries) + sum(record.startswith("7") for record in records)
     told = [_integer(said[name]) for name in ("count", "debits", "credits")]
-    if told != [count, debits, credits]:
+    if told != [count, debits, credited]:
         raise NachaError("the entries do not come to the file's totals")
 
 

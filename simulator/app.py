@@ -12,7 +12,7 @@ from typing import NamedTuple
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from simulator import visa
+from simulator import bank, visa
 from simulator.control import control
 from simulator.world import Face, World
 
@@ -28,11 +28,12 @@ class Ports(NamedTuple):
 
     control: int = 0
     visa: int = 0
+    bank: int = 0
 
 
 def faces(world: World, ports: Ports, folder: Path) -> Sequence[Face]:
     """The networks that there are. What their clients need to have as files goes into the folder."""
-    return [visa.face(world, ports.visa, folder)]
+    return [visa.face(world, ports.visa, folder), bank.face(world, ports.bank)]
 
 
 def run(ports: Ports, folder: Path, announce: Announce) -> None:

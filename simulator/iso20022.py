@@ -66,11 +66,11 @@ def read(content: bytes) -> Message:
     except (ParseError, ValueError, XMLSchemaException):
         raise MessageError(f"not a {TAKEN}") from None
     payments = [_payment(one) for one in document.iterfind(".//CdtTrfTxInf", _NAMES)]
-    counts = {int(one.text) for one in document.iterfind(".//NbOfTxs", _NAMES)}
-    sums = {Decimal(one.text) * 100 for one in document.iterfind(".//CtrlSum", _NAMES)}
+    counts = {int(one.text or 0) for one in document.iterfind(".//NbOfTxs", _NAMES)}
+    sums = {Decimal(one.text or 0) * 100 for one in document.iterfind(".//CtrlSum", _NAMES)}
     if counts != {len(payments)} or sums != {sum(payment.cents for payment in payments)}:
         raise MessageError("the totals are wrong")
-    return Message(document.findtext(".//GrpHdr/MsgId", namespaces=_NAMES), payments)
+    return Message(document.findtext(".//GrpHdr/MsgId", "", _NAMES), payments)
 
 
 @cache
@@ -81,9 +81,9 @@ def _schema() -> XMLSchema:
 
 def _payment(element: Element) -> Payment:
     amount = element.find("Amt/InstdAmt", _NAMES)
-    assert amount is not None and amount.text is not None, "its XSD says so"
+    assert amount is not None, "its XSD says so"
     said = [element.findtext(path, "", _NAMES) for path in ("PmtId/EndToEndId", "CdtrAcct/Id/IBAN", "Cdtr/Nm")]
-    return Payment(said[0], int(Decimal(amount.text) * 100), amount.get("Ccy", ""), said[1], said[2])
+    return Payment(said[0], int(Decimal(amount.text or 0) * 100), amount.get("Ccy", ""), said[1], said[2])
 
 
 def status(file: str, is_nacha: bool, of_file: Status, of_payments: Sequence[Status], at: datetime) -> bytes:
@@ -105,11 +105,12 @@ def _reason(status: Status) -> Sequence[Element]:
     return () if status.reason is None else (_in("StsRsnInf", _in("Rsn", _text("Cd", status.reason))),)
 
 
-def statement(account: str, currency: str, on: date, at: datetime, before: int, entries: Sequence[Booked]) -> bytes:
+def statement(currency: str, at: datetime, before: int, entries: Sequence[Booked]) -> bytes:
     """A camt.053: what was booked on a day. `before` is what was on the account when it began, in cents."""
+    on = at.date()
     after = before + sum(entry.cents for entry in entries)
     body = _of("Stmt", Id=f"{on:%Y%m%d}{currency}", CreDtTm=_moment(at))
-    body.append(_in("Acct", _in("Id", _in("Othr", _text("Id", account))), _text("Ccy", currency)))
+    body.append(_in("Acct", _in("Id", _in("Othr", _text("Id", f"SIMULATED-{currency}"))), _text("Ccy", currency)))
     body.extend([_balance("OPBD", before, currency, on), _balance("CLBD", after, currency, on)])
     body.extend(_entry(entry) for entry in entries)
     header = _of("GrpHdr", MsgId=f"C{on:%Y%m%d}{currency}", CreDtTm=_moment(at))

@@ -1,4 +1,7 @@
-"""NACHA files as a bank takes them, and the return files that it writes. Positions are counted from 1, as its rules do."""
+"""NACHA files as a bank takes them, and the return files that it writes.
+
+Positions are counted from 1, as the rules do.
+"""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -180,12 +183,11 @@ def returned(entry: Entry, code: str, number: int, at: datetime) -> bytes:
     trace = f"{away}{number % 10**7:07}"
     service, hashed = "225" if entry.is_debit else "220", f"{int(home):010}"
     check = next(digit for digit in "0123456789" if _is_routing(home + digit))
+    company, who = f"{entry.company_name:16}{'':20}{entry.company}", f"{entry.reference:15}{entry.name:22}"
     records = [
         f"101 {home}{check} {entry.routing}{at:%y%m%d%H%M}A094101{'SIMULATED BANK':23}{'SIMULATED BANK':23}{'':8}",
-        f"5{service}{entry.company_name:16}{'':20}{entry.company}{entry.sec}{entry.purpose:10}{'':6}{at:%y%m%d}{'':3}1"
-        f"{away}0000001",
-        f"6{RETURNED[entry.code]}{home}{check}{entry.account:17}{entry.cents:010}{entry.reference:15}{entry.name:22}"
-        f"{entry.extra}1{trace}",
+        f"5{service}{company}{entry.sec}{entry.purpose:10}{'':6}{at:%y%m%d}{'':3}1{away}0000001",
+        f"6{RETURNED[entry.code]}{home}{check}{entry.account:17}{entry.cents:010}{who}{entry.extra}1{trace}",
         f"799{code:3}{entry.trace}{'':6}{away}{'':44}{trace}",
         f"8{service}000002{hashed}{debits:012}{credited:012}{entry.company}{'':25}{away}0000001",
         f"900000100000100000002{hashed}{debits:012}{credited:012}{'':39}",
