@@ -10,6 +10,7 @@ from models.money import Currency, Money
 from models.rails import Direction, SettlementKind
 from rails import Approved, Declined, LinkRefusedError, NotSent, Pending, Rejected, Unknown, UnreachableError
 from rails.ach import AchRail
+from rails.exchange import ExchangeSettings
 from tests.harness import banks
 from tests.harness.simulator import Simulator
 
@@ -145,14 +146,14 @@ async def test_a_bank_whose_files_cannot_be_read_leaves_it_unknown(
 
 
 async def test_nothing_was_sent_to_a_bank_that_cannot_be_reached(unused_url: str) -> None:
-    rail = banks.AchRail(banks.ACH, banks.exchange(unused_url, "simulated-ach"), banks.Numbers())
+    rail = AchRail(banks.ACH, banks.exchange(unused_url, "simulated-ach"), banks.Numbers())
     assert isinstance(await rail.pull(banks.call(PULL)), NotSent)
     assert isinstance(await rail.query(banks.call(PULL)), Unknown)
     await rail.close()
 
 
 async def test_who_has_no_token_is_rejected(simulator: Simulator) -> None:
-    rail = banks.AchRail(banks.ACH, banks.exchange(simulator.addresses["bank"], "stolen"), banks.Numbers())
+    rail = AchRail(banks.ACH, banks.exchange(simulator.addresses["bank"], "stolen"), banks.Numbers())
     assert await rail.pull(banks.call(PULL)) == Rejected("the bank has answered 401")
     await rail.close()
 
@@ -253,7 +254,7 @@ async def test_files_tell_the_bank_no_more_than_it_is_to_know(rail: AchRail, sim
     told = httpx2.get(url, headers={"Authorization": "Bearer simulated-ach"}, trust_env=False).text
     assert "ZOE O'NEILL-LUKASZ" in told
     assert str(call.id) not in told
-    assert "token" not in repr(banks.ExchangeSettings("http://bank", "token"))
+    assert "token" not in repr(ExchangeSettings("http://bank", "token"))
 
 
 async def test_what_was_told_long_ago_is_not_asked_for(rail: AchRail, simulator: Simulator) -> None:
