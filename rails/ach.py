@@ -16,7 +16,7 @@ from text_unidecode import unidecode  # type: ignore[import-untyped]
 from models.funding import SourceKind
 from models.ids import moment_of
 from models.money import Currency, Money
-from models.rails import Direction, PayoutSpeed, SettlementKind
+from models.rails import PayoutSpeed, SettlementKind
 from models.transfers import Rail, RailEnvironment
 from rails import reports
 from rails.bank import Bank, News, Reason, Sending
@@ -124,12 +124,9 @@ class AchRail:
         return await self._send(call._replace(reversing=True), Class.PPD, Code.CREDIT, "REFUND")
 
     async def query(self, call: Call) -> Answer:
-        async def again() -> Answer:
-            if call.reversing:
-                return await self.reverse(call)
-            return await (self.pull(call) if call.direction is Direction.PULL else self.push(call))
-
-        return await self._bank.query(Sending(_file(call), _reference(call), call.amount, call.created_at), again)
+        return await self._bank.query(
+            Sending(_file(call), _reference(call), _network_ref(call), call.amount, call.created_at)
+        )
 
     def notices(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Sequence[Notice]:
         return ()
@@ -150,7 +147,7 @@ class AchRail:
             return Rejected("ACH moves dollars, and fewer than a hundred million of them at once")
         entry = _entry(code, account, call.amount, _reference(call), call.source)
         content = self._written(Batch(kind, purpose, call.trace, [entry]), call.created_at)
-        return await self._exchange.put(_file(call), content, entry.reference)
+        return await self._exchange.put(_file(call), content, _network_ref(call))
 
     async def _deposit(self, source: Source, account: AccountNumber, deposits: tuple[Money, Money]) -> None:
         """Sends two credits, and the debit that takes both back, in one batch."""
@@ -188,8 +185,13 @@ def _entry(code: Code, account: AccountNumber, amount: Money, reference: str, so
     return Entry(code, account.routing, account.number, amount.minor_units, reference, unidecode(source.holder))
 
 
+def _network_ref(call: Call) -> str:
+    return f"{call.trace:0{_NAMED}}"
+
+
 def _reference(call: Call) -> str:
-    return f"{call.trace:0{_NAMED}}{_TAKEN_BACK if call.reversing else ''}"
+    """The payment's name: that of the call, or one of its own if it takes back what the call has moved."""
+    return _network_ref(call) + (_TAKEN_BACK if call.reversing else "")
 
 
 def _file(call: Call) -> str:

@@ -6,7 +6,7 @@ a return among it.
 """
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
@@ -17,7 +17,6 @@ from rails.interface import (
     Answer,
     Approved,
     Declined,
-    NotSent,
     Pending,
     Rejected,
     Settlement,
@@ -49,6 +48,8 @@ class Sending(NamedTuple):
     file: str
     reference: str
     """The payment's name: the bank's lines have it."""
+    network_ref: str
+    """The name of what it is about: the same as its own, unless it takes another payment back."""
     amount: Money
     created_at: datetime
 
@@ -76,22 +77,17 @@ class Bank:
         self._good_after = good_after_days
         self._read: OrderedDict[str, News] = OrderedDict()
 
-    async def query(self, sending: Sending, again: Callable[[], Awaitable[Answer]]) -> Answer:
-        """What has become of a payment.
-
-        A file that the bank has never received is sent again. It takes a file once under a name, whenever it comes: so
-        this is how to be sure that it is there, and there once.
-        """
+    async def query(self, sending: Sending) -> Answer:
+        """What has become of a payment."""
         try:
             answer = self._answer(sending, await self._told(sending.created_at - SLACK))
             if answer is not None:
                 return answer
             if await self._exchange.has(sending.file):
-                return Pending(sending.reference, processing=True)
+                return Pending(sending.network_ref, processing=True)
         except (UnreachableError, ValueError) as error:
-            return Unknown(str(error), sending.reference)
-        sent = await again()
-        return Unknown(sent.reason, sending.reference) if isinstance(sent, NotSent) else sent
+            return Unknown(str(error), sending.network_ref)
+        return Unknown("the bank has no such file", sending.network_ref)
 
     async def settlements(self, since: datetime) -> Sequence[Settlement]:
         """The lines of the bank's files since a moment, oldest first. Raises UnreachableError."""
@@ -120,35 +116,35 @@ class Bank:
         """What the bank's files say of a payment; None if they do not know it."""
         lines = {line.kind: line for news in told for line in news.lines if line.network_ref == sending.reference}
         if (returned := lines.get(SettlementKind.RETURNED)) is not None:
-            return self._declined(returned.code, sending.reference)
+            return self._declined(returned.code, sending.network_ref)
         verdict = _verdict(sending, told)
         if verdict is not None and verdict.status == REJECTED:
-            return self._refused(verdict, sending.reference)
+            return self._refused(verdict, sending.network_ref)
         if (settled := lines.get(SettlementKind.SETTLED)) is not None:
             return self._booked(settled, sending, told)
         if verdict is None:
             return None
         if verdict.status in COMPLETED:
-            return Approved(verdict.status, sending.reference)
-        return Pending(sending.reference, processing=True)
+            return Approved(verdict.status, sending.network_ref)
+        return Pending(sending.network_ref, processing=True)
 
     def _booked(self, settled: Settlement, sending: Sending, told: Sequence[News]) -> Answer:
         if settled.amount != sending.amount:
-            return Unknown("the bank has booked another amount", sending.reference)
+            return Unknown("the bank has booked another amount", sending.network_ref)
         days = {news.stated for news in told if news.stated is not None}
         booked_on = min(news.stated for news in told if news.stated is not None and settled in news.lines)
         if sum(day > booked_on for day in days) < self._good_after:
-            return Pending(sending.reference, processing=True)
-        return Approved(BOOKED, sending.reference)
+            return Pending(sending.network_ref, processing=True)
+        return Approved(BOOKED, sending.network_ref)
 
-    def _refused(self, verdict: Verdict, reference: str) -> Answer:
+    def _refused(self, verdict: Verdict, network_ref: str) -> Answer:
         if verdict.reference is None:
             return Rejected(f"the bank refuses the file: {verdict.reason or 'it does not say why'}")
-        return self._declined(verdict.reason, reference)
+        return self._declined(verdict.reason, network_ref)
 
-    def _declined(self, code: str | None, reference: str) -> Answer:
+    def _declined(self, code: str | None, network_ref: str) -> Answer:
         reason = self._reasons.get(code or "", Reason("The bank has sent it back."))
-        return Declined(code or REJECTED, reason.message, reason.retryable, reference)
+        return Declined(code or REJECTED, reason.message, reason.retryable, network_ref)
 
 
 def _verdict(sending: Sending, told: Iterable[News]) -> Verdict | None:

@@ -134,8 +134,8 @@ class Iso20022Rail:
         return Rejected("SEPA credit transfers only send money")
 
     async def query(self, call: Call) -> Answer:
-        sending = Sending(_file(call), _reference(call), call.amount, call.created_at)
-        return await self._bank.query(sending, lambda: self.push(call))
+        reference = _reference(call)
+        return await self._bank.query(Sending(_file(call), reference, reference, call.amount, call.created_at))
 
     def notices(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Sequence[Notice]:
         return ()

@@ -31,6 +31,8 @@ SCT_SETTLES_AFTER = timedelta(hours=1)
 ACH_SETTLES_AT = time(13, 30, tzinfo=UTC)
 UNREADABLE = "FF01"
 """The code for a file that is not what it should be. A fault with such a code refuses the file, others a payment."""
+ACCOUNTS = {"000111111116": "R02", "000222222227": "R01", "DE75512108001245126199": "AC04"}
+"""Account numbers that are published for tests, and why they take no payment."""
 _DAY = timedelta(days=1)
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -127,7 +129,8 @@ class Bank:
         return Filed(name, content, now, ids, None)
 
     def _move(self, key: str, order: Order, now: datetime, fault: Fault) -> Movement:
-        declined = fault.does is Does.DECLINED
+        code = fault.code if fault.does in {Does.DECLINED, Does.PENDING} else ACCOUNTS.get(order.facts["account"])
+        declined = fault.does is not Does.PENDING and code is not None
         decided_at = now + timedelta(seconds=fault.seconds) if fault.does is Does.PENDING else now
         outcome = fault.becomes if fault.does is Does.PENDING else Status.FAILED if declined else Status.COMPLETED
         movement = Movement(
@@ -140,7 +143,7 @@ class Bank:
             at=now,
             decided_at=decided_at,
             outcome=outcome,
-            code=(fault.code or "") if outcome is Status.FAILED else "",
+            code=(code or "") if outcome is Status.FAILED else "",
             facts={"reference": order.reference, **order.facts},
         )
         return self._world.record(movement, _settles(self._network, decided_at) - decided_at, fault)
@@ -252,7 +255,7 @@ def _of_nacha(content: bytes) -> Sequence[Order]:
 
 def _of_pain(content: bytes) -> Sequence[Order]:
     return [
-        Order(Kind.PUSH, one.cents, one.currency, one.reference, {"iban": one.iban, "name": one.name})
+        Order(Kind.PUSH, one.cents, one.currency, one.reference, {"account": one.iban, "name": one.name})
         for one in iso20022.read(content).payments
     ]
 

@@ -7,6 +7,7 @@ is no part of Visa Direct, which settles through the acquiring bank: `/reports/s
 
 import base64
 import hmac
+import secrets
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -248,7 +249,9 @@ def _known_only(answer: Endpoint) -> Endpoint:
     async def check(request: Request) -> Response:
         if not hmac.compare_digest(request.headers.get("authorization", ""), expected):
             return _error(401, UNAUTHORISED, "Expected input credential was not present")
-        return await answer(request)
+        told = await answer(request)
+        told.headers["X-Correlation-ID"] = f"{secrets.token_hex(6)}_SC"
+        return told
 
     return check
 

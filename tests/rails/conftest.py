@@ -1,9 +1,11 @@
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import pytest
 
 from tests.harness.simulator import Simulator, simulate
+from tests.rails.stages import SandboxStage, VisaStage
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +28,24 @@ def unused_url() -> Iterator[str]:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, and not listening
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+@pytest.fixture
+async def visa(simulator: Simulator) -> AsyncIterator[VisaStage]:
+    stage = VisaStage(simulator)
+    yield stage
+    await stage.adapter.close()
+
+
+@pytest.fixture
+async def sandbox() -> SandboxStage:
+    return SandboxStage()
+
+
+FIXTURES = {"SANDBOX": "sandbox", "VISA_DIRECT": "visa"}
+
+
+@pytest.fixture
+def stage(request: pytest.FixtureRequest) -> Any:
+    """The stage that the test runs on now."""
+    return request.getfixturevalue(FIXTURES[request.param])

@@ -147,7 +147,8 @@ async def test_after_an_answer_that_got_lost_the_file_is_there_once(
     call = banks.call(PUSH, "iban")
     assert isinstance(await rail.push(call), Unknown)
     assert len(simulator.books("sct")["movements"]) == int(moves)
-    assert isinstance(await rail.query(call), Pending)
+    assert isinstance(await rail.query(call), Pending if moves else Unknown)
+    assert isinstance(await rail.push(call), Pending)
     assert len(simulator.books("sct")["movements"]) == 1
 
 

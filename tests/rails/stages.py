@@ -1,0 +1,207 @@
+"""What the contract is tried on: for each adapter a stage, with the network it speaks to.
+
+A stage says what its network can do (`traits`), so that a test runs on the stages that it is about, and is skipped on
+none.
+"""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from enum import Enum, auto
+from typing import Any, ClassVar, Protocol
+from uuid import uuid4
+
+import pytest
+
+from models.funding import SourceKind
+from models.money import Currency, Money
+from models.rails import Direction, PayoutSpeed
+from rails import AccountNumber, Call, CardNumber, RailAdapter, Source
+from rails.sandbox import SandboxRail
+from rails.visa import VisaRail
+from rails.visa_requests import CardAcceptor, Sender, VisaSettings
+from tests.harness.server import free_port
+from tests.harness.simulator import Simulator
+
+USUAL = Money(100_00, Currency.USD)
+SOON_SECONDS = 30
+PAUSE_SECONDS = 0.02
+IMPATIENT_SECONDS = 0.2
+WORKS = "tok_works"
+
+_traces = itertools.count(1)
+
+
+class Trait(Enum):
+    """What a stage has to have for a test to say something about it."""
+
+    REVERSES = auto()
+    NETWORK = auto()
+    """It speaks to a network, which can fail and keeps books."""
+    SETTLES = auto()
+    PARTLY = auto()
+    """It may approve a part."""
+    LATE = auto()
+    """It may answer later, for pulls and pushes alike."""
+
+
+class Stage(Protocol):
+    """An adapter and its network, ready."""
+
+    traits: ClassVar[frozenset[Trait]]
+    adapter: RailAdapter
+    works: Source
+    """A source that is never declined."""
+    declined: tuple[Source, str]
+    """A source that is, and the code with which the network says so."""
+    late: Source
+    """A source of which the network says later what becomes of it, if the stage has no faults for that."""
+    broken: AbstractAsyncContextManager[RailAdapter]
+    """The same adapter, with a network that cannot be reached."""
+    impatient: AbstractAsyncContextManager[RailAdapter]
+    """The same adapter, with a network that it does not wait for for long."""
+
+    def fault(self, operation: str, does: str, **more: Any) -> None:
+        """Has the next `pull`, `push`, `reverse`, `query` or `report` go wrong."""
+        ...
+
+    def forward(self, **by: float) -> None:
+        """Moves the network's clock: `days`, `seconds`."""
+        ...
+
+    def moved(self) -> int:
+        """What all calls together have brought, by the network's books, in minor units."""
+        ...
+
+    def movements(self) -> int:
+        """How many movements of money the network has in its books."""
+        ...
+
+    def give_back(self, network_ref: str, code: str) -> None:
+        """Has money come back."""
+        ...
+
+
+class Known(dict[str, CardNumber | AccountNumber]):
+    """Numbers by their tokens."""
+
+    async def reveal(self, token: str) -> CardNumber | AccountNumber:
+        return self[token]
+
+
+def a_source(reference: str, kind: SourceKind = SourceKind.CARD) -> Source:
+    return Source(uuid4(), kind, reference, "Ada Lovelace")
+
+
+def a_call(direction: Direction, source: Source, amount: Money = USUAL) -> Call:
+    """A call that nobody has made before."""
+    return Call(uuid4(), direction, amount, source, PayoutSpeed.INSTANT, next(_traces), datetime.now(UTC))
+
+
+async def soon(holds: Callable[[], bool]) -> None:
+    """Waits for what is bound to happen."""
+    async with asyncio.timeout(SOON_SECONDS):
+        while not holds():  # noqa: ASYNC110  # another process has no event to wait for
+            await asyncio.sleep(PAUSE_SECONDS)
+
+
+class SandboxStage:
+    """The embedded default, which has no network."""
+
+    traits = frozenset({Trait.REVERSES, Trait.LATE})
+    works = a_source("fine")
+    declined = (a_source("no-funds"), "51")
+    late = a_source("slow")
+
+    def __init__(self) -> None:
+        self.adapter: RailAdapter = SandboxRail(Known())
+
+    def fault(self, operation: str, does: str, **more: Any) -> None:
+        """Its sources say what happens."""
+
+    def forward(self, **by: float) -> None:
+        """It has no clock."""
+
+
+class VisaStage:
+    """Visa Direct, with the simulator's."""
+
+    traits = frozenset(Trait)
+    works = a_source(WORKS)
+    declined = (a_source("tok_no_funds"), "51")
+    late = works
+    _operations: ClassVar[Mapping[str, str]] = {"report": "visa.reports"}
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+        self.settings = visa_settings(simulator)
+        self.secrets = Known(
+            {
+                WORKS: CardNumber("4957030420210454", "12/2030"),
+                "tok_no_funds": CardNumber("4000000000009995", "12/2030"),
+                "tok_no_such": CardNumber("4111111111111111", "12/2030"),
+                "tok_account": AccountNumber("110000000", "000123456789"),
+                "tok_mastercard": CardNumber("5555555555554444", "12/2030"),
+            }
+        )
+        self.adapter: RailAdapter = VisaRail(self.settings, self.secrets)
+
+    @property
+    def broken(self) -> AbstractAsyncContextManager[RailAdapter]:
+        return self.another(base_url=f"https://127.0.0.1:{free_port()}")
+
+    @property
+    def impatient(self) -> AbstractAsyncContextManager[RailAdapter]:
+        return self.another(answer_seconds=IMPATIENT_SECONDS)
+
+    @asynccontextmanager
+    async def another(self, **changes: Any) -> AsyncIterator[RailAdapter]:
+        """The adapter with other settings."""
+        adapter = VisaRail(replace(self.settings, **changes), self.secrets)
+        yield adapter
+        await adapter.close()
+
+    def fault(self, operation: str, does: str, **more: Any) -> None:
+        self._simulator.fault(self._operations.get(operation, f"visa.{operation}"), does, **more)
+
+    def forward(self, **by: float) -> None:
+        self._simulator.forward(**by)
+
+    def moved(self) -> int:
+        moved: int = self._simulator.books("visa")["moved"].get("USD", 0)
+        return moved
+
+    def movements(self) -> int:
+        return len(self._simulator.books("visa")["movements"])
+
+    def give_back(self, network_ref: str, code: str) -> None:
+        self._simulator.give_back(network_ref, code)
+
+
+def visa_settings(simulator: Simulator) -> VisaSettings:
+    """As the simulator's operator would set it."""
+    return VisaSettings(
+        base_url=simulator.addresses["visa"],
+        user="hatful",
+        password="simulated",
+        certificate=simulator.folder / "client.pem",
+        key=simulator.folder / "client.key",
+        authority=simulator.folder / "authority.pem",
+        acquiring_bin=408999,
+        country_code=840,
+        acceptor=CardAcceptor("Hatful", "HATFUL", "HF01", "USA"),
+        sender=Sender("1 Main Street", "Springfield", "USA"),
+        currencies=frozenset({Currency.USD, Currency.EUR, Currency.JPY}),
+    )
+
+
+STAGES: dict[str, type[SandboxStage] | type[VisaStage]] = {"SANDBOX": SandboxStage, "VISA_DIRECT": VisaStage}
+
+
+def on(*traits: Trait) -> pytest.MarkDecorator:
+    """Runs a test on each stage that has all of these."""
+    names = [name for name, stage in STAGES.items() if stage.traits.issuperset(traits)]
+    return pytest.mark.parametrize("stage", names, indirect=True)
