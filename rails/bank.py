@@ -27,7 +27,7 @@ from rails.reports import COMPLETED, REJECTED, Verdict
 
 SLACK = timedelta(days=1)
 """By how much a bank's clock may be behind ours."""
-KEPT = 512
+KEPT = 1 << 14
 """How many of the bank's files are remembered once they were read."""
 BOOKED = "BOOKED"
 """The code with which a bank has approved what it has booked, and not taken back."""

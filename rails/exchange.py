@@ -45,6 +45,9 @@ class BankFile(NamedTuple):
     created_at: datetime
 
 
+_KINDS = frozenset(FileKind)
+"""A bank may write files of other kinds, too. They say nothing about payments."""
+
 Sent = Pending | Unknown | NotSent | Rejected
 
 
@@ -90,6 +93,7 @@ class HttpExchange:
             base_url=settings.url,
             headers={"Authorization": f"Bearer {settings.token}"},
             timeout=httpx2.Timeout(self._seconds, connect=self._seconds / 3),
+            trust_env=False,
         )
 
     async def put(self, name: str, content: bytes, network_ref: str) -> Sent:
@@ -112,7 +116,7 @@ class HttpExchange:
         response, content = await self._get(f"/files?since={quote(since.isoformat())}")
         _good(response)
         try:
-            files = [_bank_file(file) for file in orjson.loads(content)["files"]]
+            files = [_bank_file(file) for file in orjson.loads(content)["files"] if file["kind"] in _KINDS]
         except (ValueError, KeyError, TypeError):
             raise UnreachableError("The bank's list of files cannot be read.") from None
         return sorted(files, key=lambda file: (file.created_at, file.name))

@@ -97,13 +97,10 @@ class Bank:
         fault = self._world.faults.take(f"{self._network}.query")
         try:
             since = datetime.fromisoformat(request.query_params["since"])
-        except (KeyError, ValueError):
+            files = [file for file in self._written() if file.at >= since]
+        except (KeyError, ValueError, TypeError):  # nothing, no moment, or one without a zone
             return JSONResponse({"message": "since: a moment"}, 400)
-        listed = [
-            {"name": file.name, "kind": file.kind, "created_at": file.at.isoformat()}
-            for file in self._written()
-            if file.at >= since
-        ]
+        listed = [{"name": file.name, "kind": file.kind, "created_at": file.at.isoformat()} for file in files]
         return spoilt(fault, JSONResponse({"files": listed}))
 
     async def get(self, request: Request) -> Response:

@@ -22,6 +22,8 @@ CARD = CardNumber("4242424242424242", "12/2030")
 NUMBERS: Mapping[str, AccountNumber | CardNumber] = {
     "us": US_ACCOUNT,
     "iban": IBAN,
+    "us-empty": AccountNumber("021000021", "000222222227"),
+    "iban-closed": AccountNumber("", "DE75512108001245126199"),
     "card": CARD,
     "wrong-routing": AccountNumber("021000022", "000123456789"),
     "wrong-account": AccountNumber("021000021", "12 34"),

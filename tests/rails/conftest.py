@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.harness.simulator import Simulator, simulate
-from tests.rails.stages import SandboxStage, VisaStage
+from tests.rails.stages import AchStage, Iso20022Stage, SandboxStage, VisaStage
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +42,21 @@ async def sandbox() -> SandboxStage:
     return SandboxStage()
 
 
-FIXTURES = {"SANDBOX": "sandbox", "VISA_DIRECT": "visa"}
+@pytest.fixture
+async def ach(simulator: Simulator) -> AsyncIterator[AchStage]:
+    stage = AchStage(simulator)
+    yield stage
+    await stage.adapter.close()
+
+
+@pytest.fixture
+async def iso20022(simulator: Simulator) -> AsyncIterator[Iso20022Stage]:
+    stage = Iso20022Stage(simulator)
+    yield stage
+    await stage.adapter.close()
+
+
+FIXTURES = {"SANDBOX": "sandbox", "VISA_DIRECT": "visa", "ACH": "ach", "ISO20022": "iso20022"}
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ none.
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,10 +19,13 @@ import pytest
 from models.funding import SourceKind
 from models.money import Currency, Money
 from models.rails import Direction, PayoutSpeed
-from rails import AccountNumber, Call, CardNumber, RailAdapter, Source
+from rails import AccountNumber, Answer, Call, CardNumber, Pending, RailAdapter, Source
+from rails.ach import AchRail
+from rails.iso20022 import Iso20022Rail
 from rails.sandbox import SandboxRail
 from rails.visa import VisaRail
 from rails.visa_requests import CardAcceptor, Sender, VisaSettings
+from tests.harness import banks
 from tests.harness.server import free_port
 from tests.harness.simulator import Simulator
 
@@ -46,12 +49,15 @@ class Trait(Enum):
     """It may approve a part."""
     LATE = auto()
     """It may answer later, for pulls and pushes alike."""
+    TAKES_DAYS = auto()
+    """It knows only days later what has become of a call. The stage has these days go by."""
 
 
 class Stage(Protocol):
     """An adapter and its network, ready."""
 
     traits: ClassVar[frozenset[Trait]]
+    ways: ClassVar[frozenset[Direction]]
     adapter: RailAdapter
     works: Source
     """A source that is never declined."""
@@ -112,6 +118,7 @@ class SandboxStage:
     """The embedded default, which has no network."""
 
     traits = frozenset({Trait.REVERSES, Trait.LATE})
+    ways = frozenset(Direction)
     works = a_source("fine")
     declined = (a_source("no-funds"), "51")
     late = a_source("slow")
@@ -129,7 +136,8 @@ class SandboxStage:
 class VisaStage:
     """Visa Direct, with the simulator's."""
 
-    traits = frozenset(Trait)
+    traits = frozenset(Trait) - {Trait.TAKES_DAYS}
+    ways = frozenset(Direction)
     works = a_source(WORKS)
     declined = (a_source("tok_no_funds"), "51")
     late = works
@@ -198,10 +206,132 @@ def visa_settings(simulator: Simulator) -> VisaSettings:
     )
 
 
-STAGES: dict[str, type[SandboxStage] | type[VisaStage]] = {"SANDBOX": SandboxStage, "VISA_DIRECT": VisaStage}
+class Patient:
+    """An adapter of a bank: where the bank takes its time, days go by until it knows."""
+
+    def __init__(self, rail: RailAdapter, wait: Callable[[], None]) -> None:
+        self._rail = rail
+        self._wait = wait
+
+    async def pull(self, call: Call) -> Answer:
+        return await self._known(call, await self._rail.pull(call))
+
+    async def push(self, call: Call) -> Answer:
+        return await self._known(call, await self._rail.push(call))
+
+    async def reverse(self, call: Call) -> Answer:
+        return await self._known(call._replace(reversing=True), await self._rail.reverse(call))
+
+    async def query(self, call: Call) -> Answer:
+        return await self._known(call, await self._rail.query(call))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._rail, name)
+
+    async def _known(self, call: Call, answer: Answer) -> Answer:
+        if not isinstance(answer, Pending):
+            return answer
+        self._wait()
+        return await self._rail.query(call)
 
 
-def on(*traits: Trait) -> pytest.MarkDecorator:
-    """Runs a test on each stage that has all of these."""
-    names = [name for name, stage in STAGES.items() if stage.traits.issuperset(traits)]
+class BankStage:
+    """ACH or SEPA, with the simulated bank."""
+
+    network: ClassVar[str]
+    traits: ClassVar[frozenset[Trait]]
+    ways: ClassVar[frozenset[Direction]]
+    _operations: ClassVar[Mapping[str, str]] = {"report": "query", "reverse": "push"}
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+        self.adapter = self._rail(simulator.addresses["bank"])
+
+    def _rail(self, url: str, seconds: float = 30) -> RailAdapter:
+        raise NotImplementedError
+
+    @property
+    def broken(self) -> AbstractAsyncContextManager[RailAdapter]:
+        return self._another(f"http://127.0.0.1:{free_port()}")
+
+    @property
+    def impatient(self) -> AbstractAsyncContextManager[RailAdapter]:
+        return self._another(self._simulator.addresses["bank"], IMPATIENT_SECONDS)
+
+    @asynccontextmanager
+    async def _another(self, url: str, seconds: float = 30) -> AsyncIterator[RailAdapter]:
+        adapter = self._rail(url, seconds)
+        yield adapter
+        await adapter.close()
+
+    def fault(self, operation: str, does: str, **more: Any) -> None:
+        self._simulator.fault(f"{self.network}.{self._operations.get(operation, operation)}", does, **more)
+
+    def forward(self, **by: float) -> None:
+        self._simulator.forward(**by)
+
+    def moved(self) -> int:
+        return sum(self._simulator.books(self.network)["moved"].values())
+
+    def movements(self) -> int:
+        return len(self._simulator.books(self.network)["movements"])
+
+    def give_back(self, network_ref: str, code: str) -> None:
+        found = self._simulator.books(self.network)["movements"]
+        (movement,) = [one["id"] for one in found if one["facts"]["reference"] == network_ref]
+        self._simulator.give_back(movement, code)
+
+    def _patient(self, rail: RailAdapter) -> RailAdapter:
+        adapter: Any = Patient(rail, lambda: self.forward(days=9))
+        patient: RailAdapter = adapter
+        return patient
+
+
+class AchStage(BankStage):
+    """ACH, whose money is good days after."""
+
+    network = "ach"
+    traits = frozenset({Trait.REVERSES, Trait.NETWORK, Trait.SETTLES, Trait.TAKES_DAYS})
+    ways = frozenset(Direction)
+    works = late = a_source("us", SourceKind.BANK_ACCOUNT)
+    declined = (a_source("us-empty", SourceKind.BANK_ACCOUNT), "R01")
+
+    def _rail(self, url: str, seconds: float = 30) -> RailAdapter:
+        return self._patient(AchRail(banks.ACH, banks.exchange(url, "simulated-ach", seconds), banks.Numbers()))
+
+
+class Iso20022Stage(BankStage):
+    """SEPA credit transfers, which only send money."""
+
+    network = "sct"
+    traits = frozenset({Trait.NETWORK, Trait.SETTLES, Trait.TAKES_DAYS})
+    ways = frozenset({Direction.PUSH})
+    works = late = a_source("iban", SourceKind.BANK_ACCOUNT)
+    declined = (a_source("iban-closed", SourceKind.BANK_ACCOUNT), "AC04")
+
+    def _rail(self, url: str, seconds: float = 30) -> RailAdapter:
+        return self._patient(Iso20022Rail(banks.SCT, banks.exchange(url, "simulated-sct", seconds), banks.Numbers()))
+
+
+STAGES: dict[str, type[SandboxStage] | type[VisaStage] | type[BankStage]] = {
+    "SANDBOX": SandboxStage,
+    "VISA_DIRECT": VisaStage,
+    "ACH": AchStage,
+    "ISO20022": Iso20022Stage,
+}
+
+
+def on(*traits: Trait, way: Direction | None = None, without: Trait | None = None) -> pytest.MarkDecorator:
+    """Runs a test on each stage that has all of these, and does move money this way."""
+    names = [name for name in _with(traits, without) if way is None or way in STAGES[name].ways]
     return pytest.mark.parametrize("stage", names, indirect=True)
+
+
+def each_way(*traits: Trait) -> pytest.MarkDecorator:
+    """Runs a test on each stage that has all of these, for each way in which it moves money."""
+    pairs = [(name, way) for name in _with(traits) for way in Direction if way in STAGES[name].ways]
+    return pytest.mark.parametrize(("stage", "direction"), pairs, indirect=["stage"])
+
+
+def _with(traits: Iterable[Trait], without: Trait | None = None) -> list[str]:
+    return [name for name, stage in STAGES.items() if stage.traits.issuperset(traits) and without not in stage.traits]
