@@ -14,7 +14,7 @@ from importlib.resources import as_file, files
 from typing import NamedTuple
 from xml.etree.ElementTree import Element, tostring
 
-from stdnum import iban
+from stdnum import bic, iban
 from text_unidecode import unidecode  # type: ignore[import-untyped]
 from xmlschema import XMLSchema
 
@@ -98,6 +98,9 @@ class Iso20022Rail:
     )
 
     def __init__(self, settings: Iso20022Settings, exchange: Exchange, secrets: Secrets) -> None:
+        """Raises ValueError if nobody can send from this account."""
+        if not (iban.is_valid(settings.iban) and bic.is_valid(settings.bic)):
+            raise ValueError("the account from which money is sent has an IBAN and a BIC")
         self.environment = settings.environment
         self._settings = settings
         self._exchange = exchange
@@ -186,7 +189,7 @@ def message(settings: Iso20022Settings, name: str, transfers: Sequence[Transfer]
         _part("ReqdExctnDt", _text("Dt", created_at.date().isoformat())),
         _part("Dbtr", _text("Nm", written_name(settings.name))),
         _part("DbtrAcct", _part("Id", _text("IBAN", iban.compact(settings.iban)))),
-        _part("DbtrAgt", _part("FinInstnId", _text("BICFI", settings.bic))),
+        _part("DbtrAgt", _part("FinInstnId", _text("BICFI", bic.compact(settings.bic)))),
         _text("ChrgBr", "SLEV"),
         *map(_credit, transfers),
     )
