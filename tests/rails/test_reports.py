@@ -122,7 +122,7 @@ OTHER_TYPE = b"""<!DOCTYPE d SYSTEM "http://127.0.0.1:9/d.dtd"><Document><BkToCs
         entry(amount=""),
         entry(day=""),
         entry(day="<Dt>yesterday</Dt>"),
-        entry().replace(b"EUR", b"XXX"),
+        entry().replace(b"EUR", b"ABC"),
         entry().replace(b"<AcctSvcrRef>B1</AcctSvcrRef>", b""),
         entry().replace(b"<Sts>BOOK</Sts>", b""),
     ],
