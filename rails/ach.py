@@ -7,9 +7,10 @@ settlement line.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Annotated
 
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from stdnum.us import rtn
 from text_unidecode import unidecode  # type: ignore[import-untyped]
 
@@ -20,7 +21,7 @@ from models.rails import PayoutSpeed, SettlementKind
 from models.transfers import Rail, RailEnvironment
 from rails import reports
 from rails.bank import Bank, News, Reason, Sending
-from rails.exchange import BankFile, Exchange, FileKind
+from rails.exchange import BankFile, Exchange, ExchangeSettings, FileKind
 from rails.interface import (
     AccountNumber,
     Answer,
@@ -45,7 +46,7 @@ from rails.nacha import (
     Entry,
     Originator,
     Return,
-    check,
+    checked,
     returns,
     written,
 )
@@ -74,13 +75,15 @@ _NAMED = 12
 """How many digits of a trace, and of a source's id, are in names."""
 
 
-@dataclass(frozen=True)
-class AchSettings:
-    """Who sends the files, to which bank."""
+class AchSettings(BaseModel):
+    """What was agreed with the bank that takes our files. Raises ValueError."""
 
-    originator: Originator
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
     environment: RailEnvironment
-    good_after_days: int = 2
+    exchange: ExchangeSettings
+    originator: Annotated[Originator, AfterValidator(checked)]
+    good_after_days: int = Field(default=2, ge=1, le=60)
     """How many banking days must go by after one on which a payment was booked, without its return."""
 
 
@@ -97,8 +100,6 @@ class AchRail:
     )
 
     def __init__(self, settings: AchSettings, exchange: Exchange, secrets: Secrets) -> None:
-        """Raises NachaError if no file can be of this originator."""
-        check(settings.originator)
         self.environment = settings.environment
         self._originator = settings.originator
         self._exchange = exchange

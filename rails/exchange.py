@@ -7,7 +7,6 @@ another name and then renamed, so that it is there whole or not at all).
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -17,6 +16,7 @@ from urllib.parse import quote
 
 import httpx2
 import orjson
+from pydantic import BaseModel, ConfigDict, Field
 
 from rails.interface import NotSent, Pending, Rejected, Unknown, UnreachableError
 
@@ -75,12 +75,13 @@ class Exchange(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class ExchangeSettings:
-    """Where a bank's file exchange is, and who we are there."""
+class ExchangeSettings(BaseModel):
+    """Where a bank's file exchange is, and who we are there. Raises ValueError."""
 
-    url: str
-    token: str = field(repr=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    url: str = Field(pattern="^https?://")
+    token: str = Field(repr=False)
     timeout_seconds: float = 30.0
 
 

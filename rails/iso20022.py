@@ -6,14 +6,14 @@ Money is only sent this way. No file leaves that its XSD does not let pass.
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from importlib.resources import as_file, files
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 from xml.etree.ElementTree import Element, tostring
 
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from stdnum import bic, iban
 from text_unidecode import unidecode  # type: ignore[import-untyped]
 from xmlschema import XMLSchema
@@ -25,7 +25,7 @@ from models.rails import PayoutSpeed, SettlementKind
 from models.transfers import Rail, RailEnvironment
 from rails import reports
 from rails.bank import Bank, News, Reason, Sending
-from rails.exchange import BankFile, Exchange, FileKind
+from rails.exchange import BankFile, Exchange, ExchangeSettings, FileKind
 from rails.interface import (
     AccountNumber,
     Answer,
@@ -66,14 +66,21 @@ _NAMED = 12
 """How many digits of a trace, and of a source's id, are in names."""
 
 
-@dataclass(frozen=True)
-class Iso20022Settings:
-    """Who sends, and from which account."""
+Iban = Annotated[str, AfterValidator(iban.validate)]
+Bic = Annotated[str, AfterValidator(bic.validate)]
 
-    name: str
-    iban: str = field(repr=False)
-    bic: str
+
+class Iso20022Settings(BaseModel):
+    """What was agreed with the bank from which we send. Raises ValueError."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
     environment: RailEnvironment
+    exchange: ExchangeSettings
+    name: str = Field(min_length=1)
+    iban: Iban = Field(repr=False)
+    """The account from which money is sent."""
+    bic: Bic
 
 
 class Transfer(NamedTuple):
@@ -98,9 +105,6 @@ class Iso20022Rail:
     )
 
     def __init__(self, settings: Iso20022Settings, exchange: Exchange, secrets: Secrets) -> None:
-        """Raises ValueError if nobody can send from this account."""
-        if not (iban.is_valid(settings.iban) and bic.is_valid(settings.bic)):
-            raise ValueError("the account from which money is sent has an IBAN and a BIC")
         self.environment = settings.environment
         self._settings = settings
         self._exchange = exchange
@@ -188,8 +192,8 @@ def message(settings: Iso20022Settings, name: str, transfers: Sequence[Transfer]
         _part("PmtTpInf", _part("SvcLvl", _text("Cd", "SEPA"))),
         _part("ReqdExctnDt", _text("Dt", created_at.date().isoformat())),
         _part("Dbtr", _text("Nm", written_name(settings.name))),
-        _part("DbtrAcct", _part("Id", _text("IBAN", iban.compact(settings.iban)))),
-        _part("DbtrAgt", _part("FinInstnId", _text("BICFI", bic.compact(settings.bic)))),
+        _part("DbtrAcct", _part("Id", _text("IBAN", settings.iban))),
+        _part("DbtrAgt", _part("FinInstnId", _text("BICFI", settings.bic))),
         _text("ChrgBr", "SLEV"),
         *map(_credit, transfers),
     )

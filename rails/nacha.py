@@ -202,14 +202,15 @@ _FORM = "094101"  # 94 characters, ten to a block, form 1
 _IS_DEBIT = "6789"  # the last digit of a debit's code; credits have less
 
 
-def check(originator: Originator) -> None:
-    """Raises NachaError if no file can be of this originator."""
+def checked(originator: Originator) -> Originator:
+    """The same. Raises NachaError if no file can be of this originator."""
     if not rtn.is_valid(originator.bank):
         raise NachaError("the bank's routing number is wrong")
     if len(originator.company) != COMPANY_LENGTH or not originator.company.isalnum():
         raise NachaError("a company's id has ten letters and digits")
     if not (clipped(originator.company_name, 1) and clipped(originator.bank_name, 1)):
         raise NachaError("the company and the bank have names")
+    return originator
 
 
 def written(originator: Originator, batch: Batch, created_at: datetime, effective: date) -> bytes:

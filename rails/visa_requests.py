@@ -3,13 +3,13 @@
 Whole numbers and amounts are numbers of JSON, and amounts have all the places of their currency, never a float's.
 """
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID, uuid5
 
 import orjson
+from pydantic import BaseModel, ConfigDict, Field
 
 from models.money import Currency
 from models.transfers import RailEnvironment
@@ -21,57 +21,58 @@ APPROVAL, TRANSMITTED = "approval_code", "transmitted_at"
 """Of the facts: what the network says when it approves a pull, and wants to hear when it is taken back."""
 
 
-@dataclass(frozen=True)
-class CardAcceptor:
+def _text(longest: int) -> Any:
+    return Field(min_length=1, max_length=longest)
+
+
+class _Agreed(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class CardAcceptor(_Agreed):
     """Who takes the card, as its holder reads it on a statement. Raises ValueError: a text is too long."""
 
-    name: str
-    id_code: str
-    terminal_id: str
-    country: str
-
-    def __post_init__(self) -> None:
-        for text, longest in ((self.name, 25), (self.id_code, 15), (self.terminal_id, 8)):
-            if not 0 < len(text) <= longest:
-                raise ValueError(f"{text!r} must have 1 to {longest} characters.")
+    name: Annotated[str, _text(25)]
+    id_code: Annotated[str, _text(15)]
+    terminal_id: Annotated[str, _text(8)]
+    country: Annotated[str, _text(3)]
 
 
-@dataclass(frozen=True)
-class Sender:
+class Sender(_Agreed):
     """From where withdrawals are sent: the address of whoever runs this."""
 
-    address: str
-    city: str
-    country: str
+    address: Annotated[str, _text(35)]
+    city: Annotated[str, _text(25)]
+    country: Annotated[str, _text(3)]
 
 
-@dataclass(frozen=True)
-class VisaSettings:
-    """What Visa has agreed with whoever runs this, and where it is to be found."""
+class VisaSettings(_Agreed):
+    """What Visa has agreed with whoever runs this, and where it is to be found. Raises ValueError."""
 
+    environment: RailEnvironment
+    """SANDBOX takes only numbers that are published for tests."""
     base_url: str
     user: str
-    password: str = field(repr=False)
+    password: str = Field(repr=False)
     certificate: Path
     """Of mutual TLS: the client's certificate and its key, in PEM."""
     key: Path
-    authority: Path | None
-    """The authority that has signed the network's certificate; None for those that the system trusts."""
     acquiring_bin: int
     country_code: int
     """The acquirer's country, in numbers: 840."""
     acceptor: CardAcceptor
     sender: Sender
+    authority: Path | None = None
+    """The authority that has signed the network's certificate; None for those that the system trusts."""
     merchant_category_code: int = 6012
-    business_application_id: str = "AA"
-    source_of_funds: str = "05"
+    business_application_id: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "AA"
+    source_of_funds: Annotated[str, Field(pattern="^0[1-6]$")] = "05"
     currencies: frozenset[Currency] = frozenset({Currency.USD})
     """In which the acquirer settles."""
-    environment: RailEnvironment = RailEnvironment.SANDBOX
     reports_url: str | None = None
     """Where the acquiring bank reports what it has settled; None for `base_url`."""
-    network_timeout_ms: int = 30_000
-    """For how long Visa may work on a request before it answers 202: 30,000 at most."""
+    network_timeout_ms: Annotated[int, Field(ge=1, le=30_000)] = 30_000
+    """For how long Visa may work on a request before it answers 202."""
     connect_seconds: float = 5.0
     answer_seconds: float = 35.0
     """For how long an answer is waited for; longer than `network_timeout_ms`."""

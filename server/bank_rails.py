@@ -1,58 +1,63 @@
-"""The rails of banks that the settings ask for."""
+"""The rails of banks that the settings ask for: what was agreed with a bank is in a TOML file."""
 
-from pydantic import SecretStr
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
-from models.transfers import RailEnvironment
+from pydantic import BaseModel, ValidationError
+
 from rails import RailAdapter, Secrets
-from rails.exchange import ExchangeSettings, HttpExchange
+from rails.exchange import HttpExchange
 from server.exits import WrongSettingError
 from server.settings import PREFIX, Settings
 
+if TYPE_CHECKING:
+    from rails.ach import AchSettings
+    from rails.iso20022 import Iso20022Settings
+
+Agreed = TypeVar("Agreed", bound=BaseModel)
+
 
 def ach_rail(settings: Settings, secrets: Secrets) -> RailAdapter | None:
-    """ACH, if there is a bank for it. Raises WrongSettingError."""
-    if settings.ach_url is None:
+    """ACH, if there is a file about it. Raises WrongSettingError."""
+    if settings.ach is None:
         return None
-    from rails.ach import AchRail, AchSettings
-    from rails.nacha import NachaError, Originator
+    from rails.ach import AchRail
 
-    _require(settings, "ach_token", "ach_bank", "ach_company")
-    originator = Originator(
-        settings.ach_bank or "", settings.ach_bank_name, settings.ach_company or "", settings.ach_company_name
-    )
-    chosen = AchSettings(originator, _environment(settings.ach_test), settings.ach_good_after_days)
-    try:
-        return AchRail(chosen, _exchange(settings.ach_url, settings.ach_token), secrets)
-    except NachaError as error:
-        raise WrongSettingError(f"{PREFIX}ACH_… cannot be as they are: {error}.") from None
+    agreed = ach_settings(settings.ach)
+    return AchRail(agreed, HttpExchange(agreed.exchange), secrets)
 
 
 def iso20022_rail(settings: Settings, secrets: Secrets) -> RailAdapter | None:
-    """SEPA credit transfers, if there is a bank for them. Raises WrongSettingError."""
-    if settings.sepa_url is None:
+    """SEPA credit transfers, if there is a file about them. Raises WrongSettingError."""
+    if settings.iso20022 is None:
         return None
-    from rails.iso20022 import Iso20022Rail, Iso20022Settings
+    from rails.iso20022 import Iso20022Rail
 
-    _require(settings, "sepa_token", "sepa_iban", "sepa_bic")
-    chosen = Iso20022Settings(
-        settings.sepa_name, settings.sepa_iban or "", settings.sepa_bic or "", _environment(settings.sepa_test)
-    )
+    agreed = iso20022_settings(settings.iso20022)
+    return Iso20022Rail(agreed, HttpExchange(agreed.exchange), secrets)
+
+
+def ach_settings(path: Path) -> "AchSettings":
+    """What a file about ACH says. Raises WrongSettingError."""
+    from rails.ach import AchSettings
+
+    return _agreed("ACH", AchSettings, path)
+
+
+def iso20022_settings(path: Path) -> "Iso20022Settings":
+    """What a file about SEPA says. Raises WrongSettingError."""
+    from rails.iso20022 import Iso20022Settings
+
+    return _agreed("ISO20022", Iso20022Settings, path)
+
+
+def _agreed(name: str, model: type[Agreed], path: Path) -> Agreed:
     try:
-        return Iso20022Rail(chosen, _exchange(settings.sepa_url, settings.sepa_token), secrets)
-    except ValueError as error:
-        raise WrongSettingError(f"{PREFIX}SEPA_… cannot be as they are: {error}.") from None
-
-
-def _require(settings: Settings, *names: str) -> None:
-    for name in names:
-        if getattr(settings, name) is None:
-            raise WrongSettingError(f"{PREFIX}{name.upper()} must be set, too: the bank is.")
-
-
-def _environment(test: bool) -> RailEnvironment:
-    """Money is real unless somebody says that it is not."""
-    return RailEnvironment.SANDBOX if test else RailEnvironment.LIVE
-
-
-def _exchange(url: str, token: SecretStr | None) -> HttpExchange:
-    return HttpExchange(ExchangeSettings(url, "" if token is None else token.get_secret_value()))
+        return model.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise WrongSettingError(f"{PREFIX}{name}: {where} in {path}: {first['msg']}.") from None
+    except (OSError, ValueError) as error:
+        raise WrongSettingError(f"{PREFIX}{name}: {path} cannot be read: {error}") from None

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from platformdirs import user_data_path
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from server.exits import WrongSettingError
@@ -24,7 +24,6 @@ POSTGRESQL = ("postgresql://", "postgres://")
 REDIS = ("redis://", "rediss://", "unix://")
 
 ON_OR_OFF = "on or off"
-_NOT_REPEATED = {"database", "rate_limit_storage", "ach_url", "ach_token", "sepa_url", "sepa_token"}
 
 
 def _database_url(url: str) -> str:
@@ -99,37 +98,15 @@ class Settings(BaseSettings):
         "From where X-Forwarded-For and X-Forwarded-Proto are believed.",
         "IP addresses and networks with commas between them",
     )
-    ach_url: str | None = _setting(
-        None,
-        "Where the bank is that takes NACHA files. Without one, nothing goes over ACH.",
-        "an address like https://files.bank.example",
-        pattern="^https?://",
+    visa: Path | None = _setting(
+        None, "What was agreed with Visa, in a TOML file. Without one, nothing goes over Visa Direct.", "a TOML file"
     )
-    ach_token: SecretStr | None = _setting(None, "By what that bank knows us.", "a token")
-    ach_bank: str | None = _setting(None, "That bank's routing number.", "nine digits", pattern="^[0-9]{9}$")
-    ach_bank_name: str = _setting("Bank", "That bank's name.", "a name")
-    ach_company: str | None = _setting(
-        None,
-        "The company id that the bank has given us, often 1 and the tax number.",
-        "ten letters and digits",
-        pattern="^[A-Z0-9]{10}$",
+    ach: Path | None = _setting(
+        None, "What was agreed with a bank that takes NACHA files. Without one, nothing goes over ACH.", "a TOML file"
     )
-    ach_company_name: str = _setting("Hatful", "The name that account owners read.", "a name")
-    ach_good_after_days: int = _setting(
-        2, "After how many banking days without a return a debit is good.", "a number from 1 to 60", ge=1, le=60
+    iso20022: Path | None = _setting(
+        None, "What was agreed with a bank in SEPA. Without one, nothing goes over ISO 20022.", "a TOML file"
     )
-    ach_test: bool = _setting(False, "Whether that bank moves play money.", ON_OR_OFF)
-    sepa_url: str | None = _setting(
-        None,
-        "Where the bank is that takes pain.001. Without one, nothing goes over SEPA.",
-        "an address like https://files.bank.example",
-        pattern="^https?://",
-    )
-    sepa_token: SecretStr | None = _setting(None, "By what that bank knows us.", "a token")
-    sepa_name: str = _setting("Hatful", "The name of whoever sends.", "a name")
-    sepa_iban: str | None = _setting(None, "The account from which it sends.", "an IBAN")
-    sepa_bic: str | None = _setting(None, "That account's bank.", "a BIC")
-    sepa_test: bool = _setting(False, "Whether that bank moves play money.", ON_OR_OFF)
     log_format: Literal["console", "json"] = _setting("console", "How log lines are written.", "console or json")
     log_level: Literal["debug", "info", "warning", "error"] = _setting(
         "info", "How much is logged; debug has a line for each request.", "debug, info, warning or error"
@@ -185,5 +162,5 @@ def _line(error: ValidationError, given: Mapping[str, Any], dotenv: Mapping[str,
     extra = Settings.model_fields[field].json_schema_extra
     must_be = extra["must_be"] if isinstance(extra, dict) else "something else"
     # An address may hold a password, so it is not repeated.
-    value = "" if field in _NOT_REPEATED else f" is {str(first['input'])[:80]!r}, but"
+    value = "" if field in {"database", "rate_limit_storage"} else f" is {str(first['input'])[:80]!r}, but"
     return f"{source}{value} must be {must_be}."

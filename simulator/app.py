@@ -33,7 +33,7 @@ class Ports(NamedTuple):
 
 def faces(world: World, ports: Ports, folder: Path) -> Sequence[Face]:
     """The networks that there are. What their clients need to have as files goes into the folder."""
-    return [visa.face(world, ports.visa, folder), bank.face(world, ports.bank)]
+    return [visa.face(world, ports.visa, folder), bank.face(world, ports.bank, folder)]
 
 
 def run(ports: Ports, folder: Path, announce: Announce) -> None:
@@ -47,6 +47,7 @@ async def _run(ports: Ports, folder: Path, announce: Announce) -> None:
     bound = [_bind(face.port) for face in every]
     for face, listening in zip(every, bound, strict=True):
         addresses[face.name] = f"{'https' if face.tls else 'http'}://{HOST}:{listening.getsockname()[1]}"
+        face.ready(addresses[face.name])
     servers = [_Server(_config(face)) for face in every]
     _stop_on_signals(servers)
     async with asyncio.TaskGroup() as tasks:

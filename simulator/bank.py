@@ -10,7 +10,9 @@ Banking days are those from Monday to Friday; they end at 20:00 UTC.
 import hmac
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from starlette.applications import Starlette
@@ -284,15 +286,37 @@ def _banking_days(first: datetime, last: datetime) -> Iterator[date]:
         day += _DAY
 
 
-def face(world: World, port: int) -> Face:
-    """The bank."""
+AGREEMENTS = {
+    "ach.toml": """\
+environment = "SANDBOX"
+exchange = { url = "%s", token = "simulated-ach" }
+originator = { bank = "091000019", bank_name = "Simulated Bank", company = "1234567890", company_name = "Hatful" }
+""",
+    "iso20022.toml": """\
+environment = "SANDBOX"
+exchange = { url = "%s", token = "simulated-sct" }
+name = "Hatful"
+iban = "DE89370400440532013000"
+bic = "COBADEFFXXX"
+""",
+}
+"""What its customers have to know, as files that they can read."""
+
+
+def face(world: World, port: int, folder: Path) -> Face:
+    """The bank. What its customers have to know goes into the folder."""
     banks = {network: Bank(world, network) for network in TOKENS}
     routes = [
         Route("/files", _for_customers(banks, Bank.files)),
         Route("/files/{name}", _for_customers(banks, Bank.put), methods=["PUT"]),
         Route("/files/{name}", _for_customers(banks, Bank.get)),
     ]
-    return Face("bank", Starlette(routes=routes), port)
+    return Face("bank", Starlette(routes=routes), port, ready=partial(_write_agreements, folder))
+
+
+def _write_agreements(folder: Path, address: str) -> None:
+    for name, text in AGREEMENTS.items():
+        (folder / name).write_text(text % address, encoding="utf-8")
 
 
 def _for_customers(banks: dict[str, Bank], does: Callable[[Bank, Request], Awaitable[Response]]) -> Endpoint:

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from starlette.routing import Route
 
 from simulator import certificates
 from simulator.books import Kind, Line, Movement, Status
+from simulator.certificates import Certificates
 from simulator.faults import Does, Fault, spoilt
 from simulator.visa_requests import (
     ACQUIRING_BIN,
@@ -41,6 +43,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 NETWORK = "visa"
 USER, SECRET = "hatful", "simulated"
+AGREEMENT = "visa.toml"
 FUNDS = "/visadirect/fundstransfer/v1"
 LONGEST_TIMEOUT_MS = 30_000
 KEPT_FOR = timedelta(hours=24)
@@ -53,6 +56,7 @@ INVALID, UNAUTHORISED = "3001", "9125"
 # Numbers that networks publish for tests, and the action codes with which they answer.
 CARDS = {
     "4957030420210454": APPROVED,
+    "4957030420210496": APPROVED,
     "4895142232120006": APPROVED,
     "4242424242424242": APPROVED,
     "4000056655665556": APPROVED,
@@ -240,7 +244,27 @@ def face(world: World, port: int, folder: Path) -> Face:
         routes.append(Route(f"{path}/{{identifier}}", _known_only(visa.status(operation))))
     handlers: dict[Any, Any] = {InvalidRequestError: _refuse}
     app = Starlette(routes=routes, exception_handlers=handlers)
-    return Face(NETWORK, app, port, Tls(files.server_key, files.server, files.authority))
+    tls = Tls(files.server_key, files.server, files.authority)
+    return Face(NETWORK, app, port, tls, partial(_write_agreement, folder / AGREEMENT, files))
+
+
+def _write_agreement(path: Path, files: Certificates, address: str) -> None:
+    """What clients have to know, as a file that they can read."""
+    text = f"""\
+environment = "SANDBOX"
+base_url = "{address}"
+user = "{USER}"
+password = "{SECRET}"
+certificate = "{files.client.name}"
+key = "{files.client_key.name}"
+authority = "{files.authority.name}"
+acquiring_bin = {ACQUIRING_BIN}
+country_code = 840
+currencies = ["USD", "EUR", "JPY"]
+acceptor = {{ name = "Hatful", id_code = "HATFUL", terminal_id = "HF01", country = "USA" }}
+sender = {{ address = "1 Main Street", city = "Springfield", country = "USA" }}
+"""
+    path.write_text(text, encoding="utf-8")
 
 
 def _known_only(answer: Endpoint) -> Endpoint:

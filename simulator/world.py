@@ -58,6 +58,10 @@ class Tls(NamedTuple):
     """The authority that has signed the clients' certificates."""
 
 
+def _nothing(address: str) -> None:
+    pass
+
+
 class Face(NamedTuple):
     """A network, as it is spoken to: an application on a port of its own."""
 
@@ -66,3 +70,5 @@ class Face(NamedTuple):
     port: int = 0
     """0: a free one."""
     tls: Tls | None = None
+    ready: Callable[[str], None] = _nothing
+    """Hears the face's own address, once that is known."""

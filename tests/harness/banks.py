@@ -3,17 +3,18 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import count
+from typing import Any
 
 from models.funding import SourceKind
 from models.ids import new_id
 from models.money import Currency, Money
 from models.rails import Direction, PayoutSpeed
-from models.transfers import RailEnvironment
 from rails import AccountNumber, Call, CardNumber, Source
-from rails.ach import AchRail, AchSettings
+from rails.ach import AchRail
 from rails.exchange import ExchangeSettings, HttpExchange
-from rails.iso20022 import Iso20022Rail, Iso20022Settings
+from rails.iso20022 import Iso20022Rail
 from rails.nacha import Originator
+from server.bank_rails import ach_settings, iso20022_settings
 from tests.harness.simulator import Simulator
 
 US_ACCOUNT = AccountNumber("021000021", "000123456789")
@@ -30,8 +31,7 @@ NUMBERS: Mapping[str, AccountNumber | CardNumber] = {
     "wrong-iban": AccountNumber("", "NL92ABNA0417164300"),
 }
 ORIGINATOR = Originator("091000019", "Simulated Bank", "1234567890", "Hatful")
-ACH = AchSettings(ORIGINATOR, RailEnvironment.SANDBOX)
-SCT = Iso20022Settings("Hatful GmbH", "DE89370400440532013000", "COBADEFFXXX", RailEnvironment.SANDBOX)
+
 
 _traces = count(1)
 
@@ -43,18 +43,20 @@ class Numbers:
         return NUMBERS[token]
 
 
-def exchange(url: str, token: str, timeout_seconds: float = 30) -> HttpExchange:
-    return HttpExchange(ExchangeSettings(url, token, timeout_seconds))
+def exchange(url: str, token: str) -> HttpExchange:
+    return HttpExchange(ExchangeSettings(url=url, token=token))
 
 
-def ach(simulator: Simulator, timeout_seconds: float = 30) -> AchRail:
-    """ACH by way of the simulated bank."""
-    return AchRail(ACH, exchange(simulator.addresses["bank"], "simulated-ach", timeout_seconds), Numbers())
+def ach(simulator: Simulator, **changes: Any) -> AchRail:
+    """ACH by way of the simulated bank, with changes to what was agreed about the exchange."""
+    agreed = ach_settings(simulator.folder / "ach.toml")
+    return AchRail(agreed, HttpExchange(agreed.exchange.model_copy(update=changes)), Numbers())
 
 
-def sct(simulator: Simulator, timeout_seconds: float = 30) -> Iso20022Rail:
-    """SEPA by way of the simulated bank."""
-    return Iso20022Rail(SCT, exchange(simulator.addresses["bank"], "simulated-sct", timeout_seconds), Numbers())
+def sct(simulator: Simulator, **changes: Any) -> Iso20022Rail:
+    """SEPA by way of the simulated bank, with changes to what was agreed about the exchange."""
+    agreed = iso20022_settings(simulator.folder / "iso20022.toml")
+    return Iso20022Rail(agreed, HttpExchange(agreed.exchange.model_copy(update=changes)), Numbers())
 
 
 def source(token: str) -> Source:

@@ -8,7 +8,6 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import Any, ClassVar, Protocol
@@ -20,11 +19,9 @@ from models.funding import SourceKind
 from models.money import Currency, Money
 from models.rails import Direction, PayoutSpeed
 from rails import AccountNumber, Answer, Call, CardNumber, Pending, RailAdapter, Source
-from rails.ach import AchRail
-from rails.iso20022 import Iso20022Rail
 from rails.sandbox import SandboxRail
 from rails.visa import VisaRail
-from rails.visa_requests import CardAcceptor, Sender, VisaSettings
+from server.visa import visa_settings
 from tests.harness import banks
 from tests.harness.server import free_port
 from tests.harness.simulator import Simulator
@@ -145,12 +142,13 @@ class VisaStage:
 
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
-        self.settings = visa_settings(simulator)
+        self.settings = visa_settings(simulator.folder / "visa.toml")
         self.secrets = Known(
             {
                 WORKS: CardNumber("4957030420210454", "12/2030"),
                 "tok_no_funds": CardNumber("4000000000009995", "12/2030"),
                 "tok_no_such": CardNumber("4111111111111111", "12/2030"),
+                "tok_real": CardNumber("4000000000000010", "12/2030"),
                 "tok_account": AccountNumber("110000000", "000123456789"),
                 "tok_mastercard": CardNumber("5555555555554444", "12/2030"),
             }
@@ -168,7 +166,7 @@ class VisaStage:
     @asynccontextmanager
     async def another(self, **changes: Any) -> AsyncIterator[RailAdapter]:
         """The adapter with other settings."""
-        adapter = VisaRail(replace(self.settings, **changes), self.secrets)
+        adapter = VisaRail(self.settings.model_copy(update=changes), self.secrets)
         yield adapter
         await adapter.close()
 
@@ -187,23 +185,6 @@ class VisaStage:
 
     def give_back(self, network_ref: str, code: str) -> None:
         self._simulator.give_back(network_ref, code)
-
-
-def visa_settings(simulator: Simulator) -> VisaSettings:
-    """As the simulator's operator would set it."""
-    return VisaSettings(
-        base_url=simulator.addresses["visa"],
-        user="hatful",
-        password="simulated",
-        certificate=simulator.folder / "client.pem",
-        key=simulator.folder / "client.key",
-        authority=simulator.folder / "authority.pem",
-        acquiring_bin=408999,
-        country_code=840,
-        acceptor=CardAcceptor("Hatful", "HATFUL", "HF01", "USA"),
-        sender=Sender("1 Main Street", "Springfield", "USA"),
-        currencies=frozenset({Currency.USD, Currency.EUR, Currency.JPY}),
-    )
 
 
 class Patient:
@@ -245,22 +226,22 @@ class BankStage:
 
     def __init__(self, simulator: Simulator) -> None:
         self._simulator = simulator
-        self.adapter = self._rail(simulator.addresses["bank"])
+        self.adapter = self._rail()
 
-    def _rail(self, url: str, seconds: float = 30) -> RailAdapter:
+    def _rail(self, **changes: Any) -> RailAdapter:
         raise NotImplementedError
 
     @property
     def broken(self) -> AbstractAsyncContextManager[RailAdapter]:
-        return self._another(f"http://127.0.0.1:{free_port()}")
+        return self._another(url=f"http://127.0.0.1:{free_port()}")
 
     @property
     def impatient(self) -> AbstractAsyncContextManager[RailAdapter]:
-        return self._another(self._simulator.addresses["bank"], IMPATIENT_SECONDS)
+        return self._another(timeout_seconds=IMPATIENT_SECONDS)
 
     @asynccontextmanager
-    async def _another(self, url: str, seconds: float = 30) -> AsyncIterator[RailAdapter]:
-        adapter = self._rail(url, seconds)
+    async def _another(self, **changes: Any) -> AsyncIterator[RailAdapter]:
+        adapter = self._rail(**changes)
         yield adapter
         await adapter.close()
 
@@ -296,8 +277,8 @@ class AchStage(BankStage):
     works = late = a_source("us", SourceKind.BANK_ACCOUNT)
     declined = (a_source("us-empty", SourceKind.BANK_ACCOUNT), "R01")
 
-    def _rail(self, url: str, seconds: float = 30) -> RailAdapter:
-        return self._patient(AchRail(banks.ACH, banks.exchange(url, "simulated-ach", seconds), banks.Numbers()))
+    def _rail(self, **changes: Any) -> RailAdapter:
+        return self._patient(banks.ach(self._simulator, **changes))
 
 
 class Iso20022Stage(BankStage):
@@ -309,8 +290,8 @@ class Iso20022Stage(BankStage):
     works = late = a_source("iban", SourceKind.BANK_ACCOUNT)
     declined = (a_source("iban-closed", SourceKind.BANK_ACCOUNT), "AC04")
 
-    def _rail(self, url: str, seconds: float = 30) -> RailAdapter:
-        return self._patient(Iso20022Rail(banks.SCT, banks.exchange(url, "simulated-sct", seconds), banks.Numbers()))
+    def _rail(self, **changes: Any) -> RailAdapter:
+        return self._patient(banks.sct(self._simulator, **changes))
 
 
 STAGES: dict[str, type[SandboxStage] | type[VisaStage] | type[BankStage]] = {

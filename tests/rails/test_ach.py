@@ -151,15 +151,15 @@ async def test_a_bank_whose_files_cannot_be_read_leaves_it_unknown(
     assert isinstance(await rail.query(call), Pending)
 
 
-async def test_nothing_was_sent_to_a_bank_that_cannot_be_reached(unused_url: str) -> None:
-    rail = AchRail(banks.ACH, banks.exchange(unused_url, "simulated-ach"), banks.Numbers())
+async def test_nothing_was_sent_to_a_bank_that_cannot_be_reached(simulator: Simulator, unused_url: str) -> None:
+    rail = banks.ach(simulator, url=unused_url)
     assert isinstance(await rail.pull(banks.call(PULL)), NotSent)
     assert isinstance(await rail.query(banks.call(PULL)), Unknown)
     await rail.close()
 
 
 async def test_who_has_no_token_is_rejected(simulator: Simulator) -> None:
-    rail = AchRail(banks.ACH, banks.exchange(simulator.addresses["bank"], "stolen"), banks.Numbers())
+    rail = banks.ach(simulator, token="stolen")
     assert await rail.pull(banks.call(PULL)) == Rejected("the bank has answered 401")
     await rail.close()
 
@@ -260,7 +260,7 @@ async def test_files_tell_the_bank_no_more_than_it_is_to_know(rail: AchRail, sim
     told = httpx2.get(url, headers={"Authorization": "Bearer simulated-ach"}, trust_env=False).text
     assert "ZOE O'NEILL-LUKASZ" in told
     assert str(call.id) not in told
-    assert "token" not in repr(ExchangeSettings("http://bank", "token"))
+    assert "token" not in repr(ExchangeSettings(url="http://bank", token="token"))
 
 
 async def test_what_was_told_long_ago_is_not_asked_for(rail: AchRail, simulator: Simulator) -> None:

@@ -12,8 +12,10 @@ from xsdata.formats.dataclass.parsers.config import ParserConfig
 
 from models.money import Currency, Money
 from models.rails import Direction, SettlementKind
+from models.transfers import RailEnvironment
 from rails import Approved, Declined, LinkRefusedError, NotSent, Pending, Rejected, Unknown, UnreachableError
-from rails.iso20022 import Iso20022Rail, Transfer, is_valid, message
+from rails.exchange import ExchangeSettings
+from rails.iso20022 import Iso20022Rail, Iso20022Settings, Transfer, is_valid, message
 from simulator import iso20022 as bank
 from tests.harness import banks
 from tests.harness.simulator import Simulator
@@ -21,6 +23,13 @@ from tests.harness.simulator import Simulator
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 NOW = datetime(2026, 11, 23, 16, 5, tzinfo=UTC)
 PUSH = Direction.PUSH
+AGREED = Iso20022Settings(
+    environment=RailEnvironment.SANDBOX,
+    exchange=ExchangeSettings(url="http://127.0.0.1", token="none"),
+    name="Hatful GmbH",
+    iban="DE89370400440532013000",
+    bic="COBADEFFXXX",
+)
 STRICT = ParserConfig(fail_on_unknown_properties=True, fail_on_unknown_attributes=True, fail_on_converter_warnings=True)
 transfers = st.builds(
     Transfer,
@@ -41,7 +50,7 @@ async def rail(simulator: Simulator) -> AsyncIterator[Iso20022Rail]:
 
 @given(st.lists(transfers, min_size=1, max_size=5))
 def test_what_is_written_is_valid_and_others_read_it(asked: list[Transfer]) -> None:
-    content = message(banks.SCT, "sct-000000000001.xml", asked, NOW)
+    content = message(AGREED, "sct-000000000001.xml", asked, NOW)
     assert is_valid(content)
     initiation = XmlParser(config=STRICT).from_bytes(content, Pain001).cstmr_cdt_trf_initn
     (payment,) = initiation.pmt_inf
@@ -50,7 +59,7 @@ def test_what_is_written_is_valid_and_others_read_it(asked: list[Transfer]) -> N
     assert [(one.reference, one.cents, one.iban) for one in bank.read(content).payments] == [
         (one.reference, one.amount.minor_units, one.account) for one in asked
     ]
-    assert content == message(banks.SCT, "sct-000000000001.xml", asked, NOW)
+    assert content == message(AGREED, "sct-000000000001.xml", asked, NOW)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +75,7 @@ def test_what_is_written_is_valid_and_others_read_it(asked: list[Transfer]) -> N
 )
 def test_the_bank_takes_nothing_else(change: tuple[bytes, bytes]) -> None:
     transfer = Transfer("1", Money(100, Currency.EUR), "NL91ABNA0417164300", "Zoe", "Withdrawal")
-    content = message(banks.SCT, "f.xml", [transfer], NOW)
+    content = message(AGREED, "f.xml", [transfer], NOW)
     assert bank.read(content).id == "f.xml"
     with pytest.raises(bank.MessageError):
         bank.read(content.replace(*change))
@@ -152,8 +161,8 @@ async def test_after_an_answer_that_got_lost_the_file_is_there_once(
     assert len(simulator.books("sct")["movements"]) == 1
 
 
-async def test_nothing_was_sent_to_a_bank_that_cannot_be_reached(unused_url: str) -> None:
-    rail = Iso20022Rail(banks.SCT, banks.exchange(unused_url, "simulated-sct"), banks.Numbers())
+async def test_nothing_was_sent_to_a_bank_that_cannot_be_reached(simulator: Simulator, unused_url: str) -> None:
+    rail = banks.sct(simulator, url=unused_url)
     assert isinstance(await rail.push(banks.call(PUSH, "iban")), NotSent)
     with pytest.raises(UnreachableError):
         await rail.link(banks.source("iban"), (Money(1, Currency.EUR), Money(2, Currency.EUR)))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rails.nacha import Batch, Class, Code, Entry, NachaError, Originator, Return, check, clipped, returns, written
+from rails.nacha import Batch, Class, Code, Entry, NachaError, Originator, Return, checked, clipped, returns, written
 from simulator import nacha as bank
 from tests.harness.banks import ORIGINATOR
 
@@ -119,7 +119,7 @@ def test_what_does_not_fit_its_field_makes_no_file(change: dict[str, object]) ->
 )
 def test_who_cannot_send_files_is_told_at_once(originator: Originator) -> None:
     with pytest.raises(NachaError):
-        check(originator)
+        checked(originator)
 
 
 @given(st.text(), st.integers(1, 40))

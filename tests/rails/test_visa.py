@@ -26,8 +26,8 @@ async def test_a_card_is_linked_without_asking_anybody(visa: VisaStage) -> None:
     assert linked == (WORKS, True)
 
 
-@pytest.mark.parametrize("token", ["tok_account", "tok_mastercard"])
-async def test_only_visa_cards_are_linked(visa: VisaStage, token: str) -> None:
+@pytest.mark.parametrize("token", ["tok_account", "tok_mastercard", "tok_real"])
+async def test_only_visa_cards_that_are_for_tests_are_linked(visa: VisaStage, token: str) -> None:
     with pytest.raises(LinkRefusedError):
         await visa.adapter.link(a_source(token), None)
 
@@ -112,10 +112,12 @@ async def test_the_same_call_while_the_first_runs_is_pending_and_moves_once(visa
 
 async def test_a_duplicate_that_still_runs_is_never_posted_again(visa: VisaStage) -> None:
     visa.fault("push", "DUPLICATE", seconds=3600)
+    visa.fault("status", "MALFORMED")
     call = a_call(PUSH, visa.works)
     answer = await visa.adapter.push(call)
     assert isinstance(answer, Pending)
     call = call._replace(facts=answer.facts)
+    assert isinstance(await visa.adapter.query(call), Pending), "by its numbers, as its status cannot be read"
     assert isinstance(await visa.adapter.query(call), Pending)
     visa.forward(hours=2)
     assert isinstance(await visa.adapter.query(call), Approved)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from models.money import Currency, Money
 from models.rails import Direction
+from models.transfers import RailEnvironment
 from rails import Call, CardNumber
 from rails.visa_requests import (
     CardAcceptor,
@@ -29,16 +30,16 @@ from tests.rails.stages import a_call, a_source
 
 CARD = CardNumber("4957030420210454", "07/2031")
 SETTINGS = VisaSettings(
+    environment=RailEnvironment.SANDBOX,
     base_url="https://network.example",
     user="user",
     password="secret-password",
     certificate=Path("client.pem"),
     key=Path("client.key"),
-    authority=None,
     acquiring_bin=408999,
     country_code=840,
-    acceptor=CardAcceptor("Hatful", "HATFUL", "HF01", "USA"),
-    sender=Sender("1 Main Street", "Springfield", "USA"),
+    acceptor=CardAcceptor(name="Hatful", id_code="HATFUL", terminal_id="HF01", country="USA"),
+    sender=Sender(address="1 Main Street", city="Springfield", country="USA"),
 )
 COMMON = {
     "systemsTraceAuditNumber": 451_018,
@@ -156,10 +157,10 @@ def test_a_long_name_is_cut_and_no_name_is_ours() -> None:
     assert fields(push(SETTINGS, nobody, CARD))["senderName"] == "Hatful"
 
 
-@pytest.mark.parametrize("texts", [("", "ID", "T"), ("N" * 26, "ID", "T"), ("N", "I" * 16, "T"), ("N", "ID", "T" * 9)])
-def test_a_card_acceptor_that_does_not_fit_is_no_setting(texts: tuple[str, str, str]) -> None:
-    with pytest.raises(ValueError, match="characters"):
-        CardAcceptor(*texts, "USA")
+@pytest.mark.parametrize("text", [{"name": ""}, {"name": "N" * 26}, {"id_code": "I" * 16}, {"terminal_id": "T" * 9}])
+def test_a_card_acceptor_that_does_not_fit_is_no_setting(text: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="character"):
+        CardAcceptor.model_validate({**SETTINGS.acceptor.model_dump(), **text})
 
 
 def test_settings_do_not_show_their_password() -> None:

@@ -1,7 +1,7 @@
-"""Which rails of banks the settings ask for, and which settings are refused."""
+"""What the operator says of banks, in files."""
 
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
 
 import pytest
 
@@ -9,71 +9,76 @@ from models.transfers import RailEnvironment
 from rails import RailAdapter, Secrets
 from server.bank_rails import ach_rail, iso20022_rail
 from server.exits import WrongSettingError
-from server.settings import Settings, load
+from server.settings import Settings
 from tests.harness.banks import Numbers
 
-pytestmark = pytest.mark.usefixtures("nothing_set")
-
-ACH = {
-    "ach_url": "http://127.0.0.1:1",
-    "ach_token": "s3cret",
-    "ach_bank": "091000019",
-    "ach_company": "1234567890",
-}
-SEPA = {
-    "sepa_url": "http://127.0.0.1:1",
-    "sepa_token": "s3cret",
-    "sepa_iban": "DE89370400440532013000",
-    "sepa_bic": "COBADEFFXXX",
-}
+ACH = """
+environment = "LIVE"
+exchange = { url = "https://files.bank.example", token = "a-secret" }
+originator = { bank = "091000019", bank_name = "Bank", company = "1234567890", company_name = "Hatful" }
+"""
+SEPA = """
+environment = "LIVE"
+exchange = { url = "https://files.bank.example", token = "a-secret" }
+name = "Hatful"
+iban = "DE89 3704 0044 0532 0130 00"
+bic = "COBADEFFXXX"
+"""
 Made = Callable[[Settings, Secrets], RailAdapter | None]
-RAILS = pytest.mark.parametrize(("made", "options"), [(ach_rail, ACH), (iso20022_rail, SEPA)])
 
 
-@RAILS
-async def test_without_an_address_there_is_no_bank(made: Made, options: dict[str, str]) -> None:
-    without = {name: value for name, value in options.items() if not name.endswith("url")}
-    assert made(load(**without), Numbers()) is None
+def settings(folder: Path, text: str) -> Settings:
+    path = folder / "bank.toml"
+    path.write_text(text)
+    return Settings(ach=path, iso20022=path)
 
 
-@RAILS
-@pytest.mark.parametrize("test", [True, False])
-async def test_money_is_real_unless_somebody_says_that_it_is_not(
-    made: Made, options: dict[str, str], test: bool
+@pytest.mark.parametrize("made", [ach_rail, iso20022_rail])
+def test_without_a_file_there_is_no_bank(made: Made) -> None:
+    assert made(Settings(), Numbers()) is None
+
+
+@pytest.mark.parametrize(("made", "text"), [(ach_rail, ACH), (iso20022_rail, SEPA)])
+@pytest.mark.parametrize("environment", RailEnvironment)
+async def test_the_file_says_whether_money_is_real(
+    tmp_path: Path, made: Made, text: str, environment: RailEnvironment
 ) -> None:
-    more: dict[str, Any] = {"ach_test": test, "sepa_test": test}
-    rail = made(load(**options, **more), Numbers())
+    rail = made(settings(tmp_path, text.replace("LIVE", environment)), Numbers())
     assert rail is not None
-    assert rail.environment is (RailEnvironment.SANDBOX if test else RailEnvironment.LIVE)
+    assert rail.environment is environment
     await rail.close()
 
 
-@RAILS
-async def test_what_a_bank_needs_is_asked_for(made: Made, options: dict[str, str]) -> None:
-    for name in options:
-        if not name.endswith("url"):
-            without = {other: value for other, value in options.items() if other != name}
-            with pytest.raises(WrongSettingError, match=f"HATFUL_{name.upper()}"):
-                made(load(**without), Numbers())
-
-
-@RAILS
-@pytest.mark.parametrize("change", [{"ach_bank": "091000018", "sepa_iban": "DE88370400440532013000"}])
-async def test_numbers_that_cannot_be_are_refused(made: Made, options: dict[str, str], change: dict[str, str]) -> None:
-    with pytest.raises(WrongSettingError):
-        made(load(**{**options, **change}), Numbers())
-
-
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [("ACH_URL", "sftp://u:s3cret@bank"), ("SEPA_URL", "s3cret"), ("ACH_COMPANY", "12"), ("ACH_BANK", "12")],
+    ("made", "text", "change", "complaint"),
+    [
+        (ach_rail, ACH, ('environment = "LIVE"', ""), "environment"),
+        (ach_rail, ACH, ("LIVE", "REAL"), "environment"),
+        (ach_rail, ACH, ("https", "sftp"), "exchange.url"),
+        (ach_rail, ACH, (', token = "a-secret"', ""), "exchange.token"),
+        (ach_rail, ACH, ("091000019", "091000018"), "the bank's routing number is wrong"),
+        (ach_rail, ACH, ("1234567890", "12345"), "a company's id has ten letters and digits"),
+        (ach_rail, ACH, ('company_name = "Hatful"', 'company_name = ""'), "the company and the bank have names"),
+        (ach_rail, ACH, (', company_name = "Hatful"', ""), "originator.company_name"),
+        (ach_rail, ACH, ("environment", "speed = 1\nenvironment"), "speed"),
+        (ach_rail, ACH, ("environment", "good_after_days = 0\nenvironment"), "good_after_days"),
+        (ach_rail, ACH, ("{", "["), "cannot be read"),
+        (iso20022_rail, SEPA, ("DE89", "DE88"), "iban"),
+        (iso20022_rail, SEPA, ("COBADEFFXXX", "COBA"), "bic"),
+        (iso20022_rail, SEPA, ('name = "Hatful"', 'name = ""'), "name"),
+    ],
 )
-def test_what_looks_wrong_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
-    monkeypatch.setenv(f"HATFUL_{name}", value)
-    with pytest.raises(WrongSettingError, match=f"HATFUL_{name}") as refused:
-        load()
-    assert "s3cret" not in str(refused.value)
+def test_what_is_wrong_is_named_and_no_secret_is(
+    tmp_path: Path, made: Made, text: str, change: tuple[str, str], complaint: str
+) -> None:
+    with pytest.raises(WrongSettingError) as refused:
+        made(settings(tmp_path, text.replace(*change)), Numbers())
+    assert complaint in str(refused.value)
+    assert "a-secret" not in str(refused.value)
 
 
-def test_settings_show_no_tokens() -> None:
-    assert "s3cret" not in repr(load(**ACH, **SEPA))
+@pytest.mark.parametrize("made", [ach_rail, iso20022_rail])
+def test_a_file_that_is_not_there_is_named(tmp_path: Path, made: Made) -> None:
+    path = tmp_path / "nowhere.toml"
+    with pytest.raises(WrongSettingError, match=r"nowhere\.toml cannot be read"):
+        made(Settings(ach=path, iso20022=path), Numbers())
