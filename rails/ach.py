@@ -44,6 +44,7 @@ from rails.nacha import (
     Class,
     Code,
     Entry,
+    NachaError,
     Originator,
     Return,
     checked,
@@ -147,7 +148,10 @@ class AchRail:
         if call.amount.currency is not Currency.USD or call.amount.minor_units > MOST_CENTS:
             return Rejected("ACH moves dollars, and fewer than a hundred million of them at once")
         entry = _entry(code, account, call.amount, _reference(call), call.source)
-        content = self._written(Batch(kind, purpose, call.trace, [entry]), call.created_at)
+        try:
+            content = self._written(Batch(kind, purpose, call.trace, [entry]), call.created_at)
+        except NachaError as error:
+            return Rejected(f"no file can say this: {error}")
         return await self._exchange.put(_file(call), content, _network_ref(call))
 
     async def _deposit(self, source: Source, account: AccountNumber, deposits: tuple[Money, Money]) -> None:

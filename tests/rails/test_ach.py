@@ -253,6 +253,11 @@ async def test_what_no_entry_can_say_is_rejected(rail: AchRail, amount: Money) -
     assert isinstance(await rail.pull(banks.call(PULL)._replace(amount=amount)), Rejected)
 
 
+async def test_a_number_that_no_file_has_room_for_is_rejected(rail: AchRail, simulator: Simulator) -> None:
+    assert isinstance(await rail.pull(banks.call(PULL, trace=10**18)), Rejected)
+    assert kinds(simulator) == []
+
+
 async def test_files_tell_the_bank_no_more_than_it_is_to_know(rail: AchRail, simulator: Simulator) -> None:
     call = banks.call(PULL)
     await rail.pull(call)

@@ -194,6 +194,11 @@ async def test_what_sepa_does_not_move_is_rejected(rail: Iso20022Rail, amount: M
     assert isinstance(await rail.push(banks.call(PUSH, "iban")._replace(amount=amount)), Rejected)
 
 
+async def test_a_file_that_is_not_valid_does_not_leave(rail: Iso20022Rail, simulator: Simulator) -> None:
+    assert await rail.push(banks.call(PUSH, "iban", trace=10**40)) == Rejected("the file is no pain.001.001.09")
+    assert simulator.books("sct")["movements"] == []
+
+
 async def test_money_is_only_sent(rail: Iso20022Rail) -> None:
     call = banks.call(Direction.PULL, "iban")
     assert isinstance(await rail.pull(call), Rejected)

@@ -73,6 +73,13 @@ def test_the_bank_reads_what_was_written(batch: Batch) -> None:
     ]
 
 
+def test_of_a_hash_that_is_too_long_the_end_counts() -> None:
+    entries = [Entry(Code.CREDIT, "999999992", "123", 1, str(number), "Zoe") for number in range(1, 151)]
+    content = written(ORIGINATOR, Batch(Class.PPD, "TOP UP", 1, entries), NOW, EFFECTIVE)
+    assert achkit.validate(content.decode()) == {"ok": True, "errors": []}
+    assert len(bank.read(content)) == 150
+
+
 @given(batches, st.sampled_from(["R01", "R10"]))
 def test_what_comes_back_is_known_by_its_name(batch: Batch, code: str) -> None:
     sent = bank.read(written(ORIGINATOR, batch, NOW, EFFECTIVE))[0]
