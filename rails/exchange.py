@@ -23,6 +23,7 @@ from rails.interface import NotSent, Pending, Rejected, Unknown, UnreachableErro
 MOST_BYTES = 1 << 25
 """No file of a bank is larger."""
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+_UNCLEAR_ERRORS = (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError)  # a TimeoutError is an OSError
 _UNCLEAR = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT}
 
 
@@ -94,6 +95,8 @@ class HttpExchange:
             base_url=settings.url,
             headers={"Authorization": f"Bearer {settings.token}"},
             timeout=httpx2.Timeout(self._seconds, connect=self._seconds / 3),
+            # A connection that the bank has just closed would leave a file of which nobody knows whether it is there.
+            limits=httpx2.Limits(max_keepalive_connections=0),
             trust_env=False,
         )
 
@@ -103,7 +106,7 @@ class HttpExchange:
                 response = await self._http.put(_path(name), content=content)
         except _NOT_SENT as error:
             return NotSent(f"the bank could not be reached: {_name(error)}")
-        except (httpx2.HTTPError, TimeoutError) as error:
+        except _UNCLEAR_ERRORS as error:
             return Unknown(f"the bank has not answered: {_name(error)}", network_ref)
         return _sent(response, content, network_ref)
 
@@ -138,7 +141,7 @@ class HttpExchange:
                     content += part
                     if len(content) > MOST_BYTES:
                         raise UnreachableError("The bank's file is too large.")
-        except (httpx2.HTTPError, TimeoutError) as error:
+        except _UNCLEAR_ERRORS as error:
             raise UnreachableError(f"The bank has not answered: {_name(error)}.") from None
         return response, bytes(content)
 

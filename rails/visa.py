@@ -188,9 +188,9 @@ class VisaRail:
         heard = await self._ask("GET", f"{self._settings.base_url}{QUERY}", params=numbers)
         if not isinstance(heard, _Heard):
             return Unknown(heard.reason)
-        if heard.status != 200:
-            return visa_answers.of_status(call, *heard)
-        return visa_answers.of_records(call, visa_answers.parsed(heard.body))
+        if heard.status in {200, 404}:
+            return visa_answers.of_records(call, visa_answers.parsed(heard.body))
+        return visa_answers.of_status(call, *heard)
 
     async def _ask(self, method: str, url: str, **request: Any) -> "_Heard | NotSent | Unknown":
         """One exchange. No exception leaves it: those of the library could repeat what was sent."""

@@ -32,6 +32,7 @@ DECLINES = {
 }
 RETRYABLE = frozenset({"51", "61", "65", "91", "96"})
 DECLINED = "The card was declined."
+NOT_KNOWN = "the network does not know of it"
 LONGEST_ID, LONGEST_REASON = 64, 200
 _LONG_NUMBER = re.compile(r"\d{7,}")
 _STATUS_IDENTIFIER = re.compile(r"[\w.-]{1,64}", re.ASCII)
@@ -85,10 +86,10 @@ def of_status(call: Call, status: int, headers: Mapping[str, str], body: bytes) 
 def of_records(call: Call, records: Any) -> Answer:
     """What the transaction query says of a call. A reversal has the numbers of its pull, and a record of its own."""
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
-        return Unknown("the network does not know of it")
+        return Unknown(NOT_KNOWN)
     answers = [_of_record(call, record) for record in records if _is_about(call, record)]
     approved = [answer for answer in answers if isinstance(answer, Approved)]
-    return next(iter([*approved, *answers]), Unknown("the network does not know of it"))
+    return next(iter([*approved, *answers]), Unknown(NOT_KNOWN))
 
 
 def decided(call: Call, reply: Reply, heard: Mapping[str, str]) -> Answer:

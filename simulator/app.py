@@ -59,7 +59,8 @@ async def _run(ports: Ports, folder: Path, announce: Announce) -> None:
 
 
 def _bind(port: int) -> socket.socket:
-    bound = socket.socket()
+    # Only of a socket that is named TCP does asyncio send an answer's last part without waiting for the asker.
+    bound = socket.socket(proto=socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.bind((HOST, port))
     return bound
@@ -69,6 +70,8 @@ def _stop_on_signals(servers: Sequence[uvicorn.Server]) -> None:
     def stop() -> None:
         for server in servers:
             server.should_exit = True
+            for connection in server.server_state.connections:
+                connection.transport.abort()  # who waits for an answer that never comes would wait here, too
 
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop)

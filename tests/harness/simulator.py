@@ -28,6 +28,10 @@ class Simulator:
         """Has the next call of an operation go wrong."""
         self._ask("POST", "/faults", {"operation": operation, "does": does, **more})
 
+    def heal(self) -> None:
+        """Has nothing go wrong any more."""
+        self._ask("DELETE", "/faults")
+
     def forward(self, **by: float) -> None:
         """Moves the clock: `days`, `hours`, `seconds`."""
         sizes = {"days": 86_400, "hours": 3_600, "seconds": 1}
@@ -87,10 +91,11 @@ def simulate(folder: Path, *options: str) -> Iterator[Simulator]:
     finally:
         process.send_signal(signal.SIGTERM)
         try:
-            process.wait(STOP_SECONDS)
+            ended = process.wait(STOP_SECONDS)
         finally:
             process.kill()
             process.communicate()
+    assert ended == 0, (folder / "simulator.log").read_text()
 
 
 def _said(process: subprocess.Popen[str], log: Path) -> Iterator[tuple[str, str]]:

@@ -6,7 +6,7 @@ none.
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from enum import Enum, auto
@@ -46,15 +46,19 @@ class Trait(Enum):
     """It may approve a part."""
     LATE = auto()
     """It may answer later, for pulls and pushes alike."""
-    TAKES_DAYS = auto()
-    """It knows only days later what has become of a call. The stage has these days go by."""
+    AT_ONCE = auto()
+    """It answers before anything is booked. Others take days, which the stage has go by."""
+    PULLS = auto()
+    PUSHES = auto()
+
+
+WAYS = {Direction.PULL: Trait.PULLS, Direction.PUSH: Trait.PUSHES}
 
 
 class Stage(Protocol):
     """An adapter and its network, ready."""
 
     traits: ClassVar[frozenset[Trait]]
-    ways: ClassVar[frozenset[Direction]]
     adapter: RailAdapter
     works: Source
     """A source that is never declined."""
@@ -114,8 +118,7 @@ async def soon(holds: Callable[[], bool]) -> None:
 class SandboxStage:
     """The embedded default, which has no network."""
 
-    traits = frozenset({Trait.REVERSES, Trait.LATE})
-    ways = frozenset(Direction)
+    traits = frozenset({Trait.PULLS, Trait.PUSHES, Trait.AT_ONCE, Trait.REVERSES, Trait.LATE})
     works = a_source("fine")
     declined = (a_source("no-funds"), "51")
     late = a_source("slow")
@@ -133,8 +136,7 @@ class SandboxStage:
 class VisaStage:
     """Visa Direct, with the simulator's."""
 
-    traits = frozenset(Trait) - {Trait.TAKES_DAYS}
-    ways = frozenset(Direction)
+    traits = frozenset(Trait)
     works = a_source(WORKS)
     declined = (a_source("tok_no_funds"), "51")
     late = works
@@ -221,7 +223,6 @@ class BankStage:
 
     network: ClassVar[str]
     traits: ClassVar[frozenset[Trait]]
-    ways: ClassVar[frozenset[Direction]]
     _operations: ClassVar[Mapping[str, str]] = {"report": "query", "reverse": "push"}
 
     def __init__(self, simulator: Simulator) -> None:
@@ -272,8 +273,7 @@ class AchStage(BankStage):
     """ACH, whose money is good days after."""
 
     network = "ach"
-    traits = frozenset({Trait.REVERSES, Trait.NETWORK, Trait.SETTLES, Trait.TAKES_DAYS})
-    ways = frozenset(Direction)
+    traits = frozenset({Trait.PULLS, Trait.PUSHES, Trait.REVERSES, Trait.NETWORK, Trait.SETTLES})
     works = late = a_source("us", SourceKind.BANK_ACCOUNT)
     declined = (a_source("us-empty", SourceKind.BANK_ACCOUNT), "R01")
 
@@ -285,8 +285,7 @@ class Iso20022Stage(BankStage):
     """SEPA credit transfers, which only send money."""
 
     network = "sct"
-    traits = frozenset({Trait.NETWORK, Trait.SETTLES, Trait.TAKES_DAYS})
-    ways = frozenset({Direction.PUSH})
+    traits = frozenset({Trait.PUSHES, Trait.NETWORK, Trait.SETTLES})
     works = late = a_source("iban", SourceKind.BANK_ACCOUNT)
     declined = (a_source("iban-closed", SourceKind.BANK_ACCOUNT), "AC04")
 
@@ -302,17 +301,16 @@ STAGES: dict[str, type[SandboxStage] | type[VisaStage] | type[BankStage]] = {
 }
 
 
-def on(*traits: Trait, way: Direction | None = None, without: Trait | None = None) -> pytest.MarkDecorator:
-    """Runs a test on each stage that has all of these, and does move money this way."""
-    names = [name for name in _with(traits, without) if way is None or way in STAGES[name].ways]
-    return pytest.mark.parametrize("stage", names, indirect=True)
+def on(*traits: Trait) -> pytest.MarkDecorator:
+    """Runs a test on each stage that has all of these."""
+    return pytest.mark.parametrize("stage", _with(*traits), indirect=True)
 
 
 def each_way(*traits: Trait) -> pytest.MarkDecorator:
     """Runs a test on each stage that has all of these, for each way in which it moves money."""
-    pairs = [(name, way) for name in _with(traits) for way in Direction if way in STAGES[name].ways]
+    pairs = [(name, way) for way, moves in WAYS.items() for name in _with(moves, *traits)]
     return pytest.mark.parametrize(("stage", "direction"), pairs, indirect=["stage"])
 
 
-def _with(traits: Iterable[Trait], without: Trait | None = None) -> list[str]:
-    return [name for name, stage in STAGES.items() if stage.traits.issuperset(traits) and without not in stage.traits]
+def _with(*traits: Trait) -> list[str]:
+    return [name for name, stage in STAGES.items() if stage.traits.issuperset(traits)]

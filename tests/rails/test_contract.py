@@ -97,7 +97,7 @@ async def test_a_refusal_has_the_networks_code(stage: Stage, direction: Directio
     assert (answer.code, bool(answer.message)) == (code, True)
 
 
-@on(Trait.NETWORK, way=PULL)
+@on(Trait.PULLS, Trait.NETWORK)
 async def test_what_was_refused_has_not_moved(stage: Stage) -> None:
     await stage.adapter.pull(a_call(stage, PULL, stage.declined[0]))
     assert stage.moved() == 0
@@ -125,7 +125,7 @@ async def test_what_is_pending_may_fail_later(stage: Stage, direction: Direction
     assert (answer.code, stage.moved()) == ("05", 0)
 
 
-@on(Trait.PARTLY, way=PULL)
+@on(Trait.PULLS, Trait.PARTLY)
 async def test_a_part_is_approved_as_a_part(stage: Stage) -> None:
     stage.fault("pull", "PARTIAL", amount=60_00)
     call = a_call(stage, PULL, stage.works)
@@ -181,7 +181,7 @@ async def test_a_time_out_after_the_debit_is_unknown_and_the_debit_is_found(stag
     assert stage.movements() == 1
 
 
-@on(Trait.NETWORK, way=PULL)
+@on(Trait.PULLS, Trait.NETWORK)
 async def test_a_time_out_before_the_debit_is_unknown(stage: Stage) -> None:
     stage.fault("pull", "SILENT", moves=False)
     async with stage.impatient as adapter:
@@ -217,7 +217,7 @@ async def test_whoever_cannot_ask_knows_nothing(stage: Stage, direction: Directi
             assert isinstance(answer, Unknown), answer
 
 
-@on(Trait.NETWORK, way=PULL)
+@on(Trait.PULLS, Trait.NETWORK)
 @pytest.mark.parametrize("lost", LOST, ids=str)
 async def test_a_question_that_is_not_answered_leaves_it_unknown(stage: Stage, lost: Broken) -> None:
     call = await a_pull(stage)
@@ -229,14 +229,14 @@ async def test_a_question_that_is_not_answered_leaves_it_unknown(stage: Stage, l
 # Taking back
 
 
-@on(Trait.REVERSES, way=PULL)
+@on(Trait.PULLS, Trait.REVERSES)
 async def test_a_pull_is_taken_back(stage: Stage) -> None:
     call = await a_pull(stage)
     assert isinstance(await stage.adapter.reverse(call), Approved)
     assert isinstance(await stage.adapter.query(call._replace(reversing=True)), Approved)
 
 
-@on(Trait.REVERSES, Trait.NETWORK, way=PULL)
+@on(Trait.PULLS, Trait.REVERSES, Trait.NETWORK)
 async def test_a_pull_is_taken_back_once(stage: Stage) -> None:
     call = await a_pull(stage)
     for _ in range(2):
@@ -246,7 +246,7 @@ async def test_a_pull_is_taken_back_once(stage: Stage) -> None:
     assert (stage.movements(), stage.moved()) == (2, 0)
 
 
-@on(Trait.REVERSES, Trait.NETWORK, way=PULL)
+@on(Trait.PULLS, Trait.REVERSES, Trait.NETWORK)
 @pytest.mark.parametrize("lost", LOST, ids=str)
 async def test_a_reversal_whose_answer_got_lost_is_found(stage: Stage, lost: Broken) -> None:
     call = (await a_pull(stage))._replace(reversing=True)
@@ -257,7 +257,7 @@ async def test_a_reversal_whose_answer_got_lost_is_found(stage: Stage, lost: Bro
     assert stage.moved() == 0
 
 
-@on(Trait.REVERSES, Trait.NETWORK, way=PULL)
+@on(Trait.PULLS, Trait.REVERSES, Trait.NETWORK)
 async def test_a_reversal_that_never_left_is_sent_again(stage: Stage) -> None:
     call = (await a_pull(stage))._replace(reversing=True)
     async with stage.broken as adapter:
@@ -266,7 +266,7 @@ async def test_a_reversal_that_never_left_is_sent_again(stage: Stage) -> None:
     assert stage.moved() == 0
 
 
-@on(Trait.REVERSES, Trait.LATE, Trait.NETWORK, way=PULL)
+@on(Trait.PULLS, Trait.REVERSES, Trait.LATE, Trait.NETWORK)
 async def test_a_reversal_may_take_its_time(stage: Stage) -> None:
     call = (await a_pull(stage))._replace(reversing=True)
     stage.fault("reverse", "PENDING", seconds=3600)
@@ -295,13 +295,13 @@ async def test_what_has_moved_settles(stage: Stage, direction: Direction) -> Non
     assert await stage.adapter.settlements(line.booked_at + timedelta(days=30)) == []
 
 
-@on(Trait.SETTLES, way=PULL, without=Trait.TAKES_DAYS)
+@on(Trait.PULLS, Trait.SETTLES, Trait.AT_ONCE)
 async def test_what_has_moved_just_now_is_not_settled(stage: Stage) -> None:
     await a_pull(stage)
     assert await stage.adapter.settlements(long_ago()) == []
 
 
-@on(Trait.SETTLES, way=PULL)
+@on(Trait.PULLS, Trait.SETTLES)
 async def test_what_comes_back_is_told_with_its_code(stage: Stage) -> None:
     call = await a_pull(stage)
     stage.forward(days=9)
@@ -315,14 +315,14 @@ async def test_what_comes_back_is_told_with_its_code(stage: Stage) -> None:
     assert [line.booked_at for line in lines] == sorted(line.booked_at for line in lines)
 
 
-@on(Trait.SETTLES, Trait.REVERSES, way=PULL, without=Trait.TAKES_DAYS)
+@on(Trait.PULLS, Trait.SETTLES, Trait.REVERSES, Trait.AT_ONCE)
 async def test_what_was_taken_back_at_once_never_settles(stage: Stage) -> None:
     await stage.adapter.reverse(await a_pull(stage))
     stage.forward(days=9)
     assert await stage.adapter.settlements(long_ago()) == []
 
 
-@on(Trait.SETTLES, way=PULL)
+@on(Trait.PULLS, Trait.SETTLES)
 @pytest.mark.parametrize("lost", LOST, ids=str)
 async def test_a_report_that_cannot_be_read_is_no_empty_report(stage: Stage, lost: Broken) -> None:
     await a_pull(stage)
@@ -345,8 +345,8 @@ async def test_a_report_that_cannot_be_fetched_is_no_empty_report(stage: Stage) 
 @on()
 async def test_it_says_what_it_can_do(stage: Stage) -> None:
     can = stage.adapter.capabilities
-    assert bool(can.pulls) == (PULL in stage.ways)
-    assert bool(can.pushes) == (PUSH in stage.ways)
+    assert bool(can.pulls) == (Trait.PULLS in stage.traits)
+    assert bool(can.pushes) == (Trait.PUSHES in stage.traits)
     assert can.currencies
     assert can.reverses == (Trait.REVERSES in stage.traits)
     assert can.settles == (Trait.SETTLES in stage.traits)

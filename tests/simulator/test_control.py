@@ -1,11 +1,14 @@
 """The simulator as a process, over its control endpoint."""
 
+import subprocess
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx2
 import pytest
 
-from tests.harness.simulator import Simulator
+from tests.harness.server import command, surroundings
+from tests.harness.simulator import Simulator, simulate
 
 
 def control(simulator: Simulator, method: str, path: str, body: object = None) -> httpx2.Response:
@@ -21,6 +24,20 @@ def test_the_clock_can_be_moved_and_put_back(simulator: Simulator) -> None:
         (2, 3, 0),
         (3, 3, 0),
     }
+
+
+def test_it_ends_when_it_is_told_to_and_has_nothing_to_complain_of(tmp_path: Path) -> None:
+    with simulate(tmp_path):
+        pass
+    assert (tmp_path / "simulator.log").read_text() == ""
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(simulator: Simulator, tmp_path: Path) -> None:
+    port = simulator.addresses["control"].rpartition(":")[2]
+    words = command("simulator", "--control-port", port, "--folder", str(tmp_path))
+    run = subprocess.run(words, env=surroundings(tmp_path), capture_output=True, text=True, timeout=60, check=False)
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr == "hatful: The simulator cannot listen: Address already in use.\n"
 
 
 def test_faults_wait_in_a_queue(simulator: Simulator) -> None:

@@ -1,14 +1,20 @@
 """The simulator's Visa Direct refuses what is not in the field table, and answers as the real one would."""
 
 import ssl
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-from tests.harness.simulator import Simulator
+from tests.harness.simulator import Simulator, simulate
 
+ANSWER_SECONDS = 60
+PAUSE_SECONDS = 0.02
 FUNDS = "/visadirect/fundstransfer/v1"
 ACCEPTOR = {"name": "Hatful", "idCode": "HATFUL", "terminalId": "HF01", "address": {"country": "USA"}}
 COMMON = {
@@ -40,19 +46,25 @@ PUSH = {
 HEADERS = {"Accept": "application/json", "X-Client-Transaction-ID": "one", "X-Transaction-Timeout-MS": "30000"}
 
 
-@pytest.fixture
-def client(simulator: Simulator) -> Iterator[httpx2.Client]:
+def customer(simulator: Simulator) -> httpx2.Client:
     """Whoever has the certificate and the password."""
     tls = ssl.create_default_context(cafile=simulator.folder / "authority.pem")
     tls.load_cert_chain(simulator.folder / "client.pem", simulator.folder / "client.key")
-    with httpx2.Client(
+    return httpx2.Client(
         base_url=simulator.addresses["visa"],
         verify=tls,
         auth=("hatful", "simulated"),
         headers=HEADERS,
+        timeout=ANSWER_SECONDS,
         trust_env=False,
         follow_redirects=False,
-    ) as client:
+    )
+
+
+@pytest.fixture
+def client(simulator: Simulator) -> Iterator[httpx2.Client]:
+    """A customer of Visa's."""
+    with customer(simulator) as client:
         yield client
 
 
@@ -128,7 +140,7 @@ def test_every_field_is_needed_and_no_other_is_taken(
         {"senderPrimaryAccountNumber": "4957 0304 2021 0454"},
         {"senderCardExpiryDate": "07/2031"},
         {"senderCardExpiryDate": "2031-13"},
-        {"senderCurrencyCode": "XXX"},
+        {"senderCurrencyCode": "ABC"},
         {"cardAcceptor": {**ACCEPTOR, "name": "N" * 26}},
         {"cardAcceptor": {**ACCEPTOR, "idCode": "I" * 16}},
         {"cardAcceptor": {**ACCEPTOR, "terminalId": "T" * 9}},
@@ -163,6 +175,20 @@ def test_without_a_certificate_nobody_is_heard(simulator: Simulator) -> None:
     tls = ssl.create_default_context(cafile=simulator.folder / "authority.pem")
     with httpx2.Client(verify=tls, trust_env=False) as client, pytest.raises(httpx2.TransportError):
         client.get(f"{simulator.addresses['visa']}/reports/settlements")
+
+
+def test_a_silent_network_ends_when_it_is_told_to(tmp_path: Path) -> None:
+    with ExitStack() as waits:
+        asker = waits.enter_context(ThreadPoolExecutor())
+        with simulate(tmp_path) as simulator:
+            client = waits.enter_context(customer(simulator))
+            simulator.fault("visa.pull", "SILENT")
+            waiting = asker.submit(pull, client)
+            while not simulator.books("visa")["movements"]:
+                time.sleep(PAUSE_SECONDS)
+        with pytest.raises(httpx2.TransportError):
+            waiting.result()
+    assert (tmp_path / "simulator.log").read_text() == ""
 
 
 def test_a_repeated_request_gets_the_first_ones_answer(client: httpx2.Client, simulator: Simulator) -> None:
