@@ -5,6 +5,7 @@ because time has passed: it is done when the bank has booked it, and has then to
 a return among it.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
@@ -27,6 +28,8 @@ from rails.reports import COMPLETED, REJECTED, Verdict
 
 SLACK = timedelta(days=1)
 """By how much a bank's clock may be behind ours."""
+QUERY_SECONDS = 60
+"""For how long a bank's files may take to be read. Those that were read need not be again."""
 KEPT = 1 << 14
 """How many of the bank's files are remembered once they were read."""
 BOOKED = "BOOKED"
@@ -80,14 +83,12 @@ class Bank:
     async def query(self, sending: Sending) -> Answer:
         """What has become of a payment."""
         try:
-            answer = self._answer(sending, await self._told(sending.created_at - SLACK))
-            if answer is not None:
-                return answer
-            if await self._exchange.has(sending.file):
-                return Pending(sending.network_ref, processing=True)
+            async with asyncio.timeout(QUERY_SECONDS):
+                return await self._become(sending)
+        except TimeoutError:
+            return Unknown("the bank's files take too long to read", sending.network_ref)
         except (UnreachableError, ValueError) as error:
             return Unknown(str(error), sending.network_ref)
-        return Unknown("the bank has no such file", sending.network_ref)
 
     async def settlements(self, since: datetime) -> Sequence[Settlement]:
         """The lines of the bank's files since a moment, oldest first. Raises UnreachableError."""
@@ -100,6 +101,14 @@ class Bank:
     async def close(self) -> None:
         """Ends the exchange's connections."""
         await self._exchange.close()
+
+    async def _become(self, sending: Sending) -> Answer:
+        answer = self._answer(sending, await self._told(sending.created_at - SLACK))
+        if answer is not None:
+            return answer
+        if await self._exchange.has(sending.file):
+            return Pending(sending.network_ref, processing=True)
+        return Unknown("the bank has no such file", sending.network_ref)
 
     async def _told(self, since: datetime) -> Sequence[News]:
         """What the bank has told since a moment. Raises UnreachableError, or ValueError: a file cannot be read."""
