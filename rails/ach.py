@@ -1,9 +1,9 @@
 """ACH: bank accounts in the United States, which banks debit and credit by NACHA files.
 
 A pull is a debit that its owner has agreed to on the web (WEB), a push a credit to a person (PPD). Each leaves as a
-file of its own, named after our trace number. It is good once the bank has booked it and has then told of two more
-banking days without a return (see `rails/bank.py`). A return that comes later still, as R10 may for sixty days, is a
-settlement line.
+file of its own, named after our trace number. A credit is good once the bank has booked it, and a debit when it has
+then told of two more banking days without a return (see `rails/bank.py`). A return that comes later still, as R10 may
+for sixty days, is a settlement line.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from text_unidecode import unidecode  # type: ignore[import-untyped]
 from models.funding import SourceKind
 from models.ids import moment_of
 from models.money import Currency, Money
-from models.rails import PayoutSpeed, SettlementKind
+from models.rails import Direction, PayoutSpeed, SettlementKind
 from models.transfers import Rail, RailEnvironment
 from rails import reports
 from rails.bank import Bank, News, Reason, Sending
@@ -85,7 +85,7 @@ class AchSettings(BaseModel):
     exchange: ExchangeSettings
     originator: Annotated[Originator, AfterValidator(checked)]
     good_after_days: int = Field(default=2, ge=1, le=60)
-    """How many banking days must go by after one on which a payment was booked, without its return."""
+    """How many banking days must go by after the one on which a debit was booked, without its return."""
 
 
 class AchRail:
@@ -105,7 +105,8 @@ class AchRail:
         self._originator = settings.originator
         self._exchange = exchange
         self._secrets = secrets
-        self._bank = Bank(exchange, _news, REASONS, settings.good_after_days)
+        self._good_after_days = settings.good_after_days
+        self._bank = Bank(exchange, _news, REASONS)
 
     async def link(self, source: Source, deposits: tuple[Money, Money] | None) -> Linked:
         account = await self._account(source)
@@ -126,8 +127,10 @@ class AchRail:
         return await self._send(call._replace(reversing=True), Class.PPD, Code.CREDIT, "REFUND")
 
     async def query(self, call: Call) -> Answer:
+        is_debit = call.direction is Direction.PULL and not call.reversing
+        days = self._good_after_days if is_debit else 0
         return await self._bank.query(
-            Sending(_file(call), _reference(call), _network_ref(call), call.amount, call.created_at)
+            Sending(_file(call), _reference(call), _network_ref(call), call.amount, call.created_at, days)
         )
 
     def notices(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Sequence[Notice]:

@@ -1,8 +1,8 @@
 """What the rails of banks share: a file is left with the bank, and the bank's files tell what becomes of it.
 
 A bank says yes at once to a file, later to what is in it, and may take that back days after. So nothing counts as done
-because time has passed: it is done when the bank has booked it, and has then told of so many more banking days without
-a return among it.
+because time has passed: it is done when the bank has booked it and, where it was a debit, has then told of so many more
+banking days without a return among them.
 """
 
 import asyncio
@@ -55,6 +55,9 @@ class Sending(NamedTuple):
     """The name of what it is about: the same as its own, unless it takes another payment back."""
     amount: Money
     created_at: datetime
+    good_after_days: int = 0
+    """How many banking days must go by after the one on which it was booked. A credit is good once it is booked: should
+    it come back, the money is ours again."""
 
 
 class Reason(NamedTuple):
@@ -77,7 +80,6 @@ class Bank:
         self._exchange = exchange
         self._reader = reader
         self._reasons = reasons
-        self._good_after = good_after_days
         self._read: OrderedDict[str, News] = OrderedDict()
 
     async def query(self, sending: Sending) -> Answer:
@@ -142,7 +144,7 @@ class Bank:
             return Unknown("the bank has booked another amount", sending.network_ref)
         days = {news.stated for news in told if news.stated is not None}
         booked_on = min(news.stated for news in told if news.stated is not None and settled in news.lines)
-        if sum(day > booked_on for day in days) < self._good_after:
+        if sum(day > booked_on for day in days) < sending.good_after_days:
             return Pending(sending.network_ref, processing=True)
         return Approved(BOOKED, sending.network_ref)
 

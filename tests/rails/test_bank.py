@@ -16,7 +16,7 @@ from rails.reports import Verdict
 MONDAY = datetime(2026, 11, 23, 20, tzinfo=UTC)
 DAY = timedelta(days=1)
 HUNDRED = Money(100_00, Currency.USD)
-SENDING = Sending("f.txt", "7", "7", HUNDRED, MONDAY - DAY)
+SENDING = Sending("f.txt", "7", "7", HUNDRED, MONDAY - DAY, good_after_days=2)
 PENDING = Pending("7", processing=True)
 GOOD = Approved("BOOKED", "7")
 
@@ -65,7 +65,7 @@ def desk() -> Desk:
 
 @pytest.fixture
 def bank(desk: Desk) -> Bank:
-    return Bank(desk, desk.reader, {"R01": Reason("Too little money.", retryable=True)}, good_after_days=2)
+    return Bank(desk, desk.reader, {"R01": Reason("Too little money.", retryable=True)})
 
 
 def line(kind: SettlementKind, amount: Money = HUNDRED, code: str | None = None, ref: str = "7") -> Settlement:
@@ -80,6 +80,13 @@ async def test_two_days_after_it_was_booked_it_is_good_and_not_before(desk: Desk
         desk.state(MONDAY + day * DAY)
         answers.append(await bank.query(SENDING))
     assert answers == [PENDING, PENDING, PENDING, GOOD]
+
+
+async def test_what_need_not_wait_is_good_once_it_was_booked(desk: Desk, bank: Bank) -> None:
+    sending = SENDING._replace(good_after_days=0)
+    assert await bank.query(sending) == PENDING
+    desk.state(MONDAY, line(SettlementKind.SETTLED))
+    assert await bank.query(sending) == GOOD
 
 
 async def test_statements_of_one_day_are_one_day(desk: Desk, bank: Bank) -> None:
