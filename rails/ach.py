@@ -129,9 +129,7 @@ class AchRail:
     async def query(self, call: Call) -> Answer:
         is_debit = call.direction is Direction.PULL and not call.reversing
         days = self._good_after_days if is_debit else 0
-        return await self._bank.query(
-            Sending(_file(call), _reference(call), _network_ref(call), call.amount, call.created_at, days)
-        )
+        return await self._bank.query(Sending(_file(call), _reference(call), _network_ref(call), call.created_at, days))
 
     def notices(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Sequence[Notice]:
         return ()

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from models.money import Money
 from models.rails import SettlementKind
 from rails.exchange import BankFile, Exchange
 from rails.interface import (
@@ -53,7 +52,6 @@ class Sending(NamedTuple):
     """The payment's name: the bank's lines have it."""
     network_ref: str
     """The name of what it is about: the same as its own, unless it takes another payment back."""
-    amount: Money
     created_at: datetime
     good_after_days: int = 0
     """How many banking days must go by after the one on which it was booked. A credit is good once it is booked: should
@@ -140,8 +138,6 @@ class Bank:
         return Pending(sending.network_ref, processing=True)
 
     def _booked(self, settled: Settlement, sending: Sending, told: Sequence[News]) -> Answer:
-        if settled.amount != sending.amount:
-            return Unknown("the bank has booked another amount", sending.network_ref)
         days = {news.stated for news in told if news.stated is not None}
         booked_on = min(news.stated for news in told if news.stated is not None and settled in news.lines)
         if sum(day > booked_on for day in days) < sending.good_after_days:

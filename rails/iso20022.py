@@ -142,7 +142,7 @@ class Iso20022Rail:
 
     async def query(self, call: Call) -> Answer:
         reference = _reference(call)
-        return await self._bank.query(Sending(_file(call), reference, reference, call.amount, call.created_at))
+        return await self._bank.query(Sending(_file(call), reference, reference, call.created_at))
 
     def notices(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Sequence[Notice]:
         return ()
