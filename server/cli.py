@@ -123,6 +123,7 @@ def simulator(
     control_port: Port = 0,
     visa_port: Port = 0,
     stripe_port: Port = 0,
+    bank_port: Port = 0,
 ) -> None:
     """Play the networks by which money comes and goes, for tests and for trying things out."""
     from simulator import app
@@ -130,7 +131,7 @@ def simulator(
     chosen = folder or Path(mkdtemp(prefix="hatful-simulator-"))
     chosen.mkdir(parents=True, exist_ok=True)
     try:
-        app.run(app.Ports(control_port, visa_port, stripe_port), chosen, partial(_tell_addresses, chosen))
+        app.run(app.Ports(control_port, visa_port, bank_port, stripe_port), chosen, partial(_tell_addresses, chosen))
     except OSError as error:
         raise AddressError(f"The simulator cannot listen: {error.strerror or error}.") from None
 

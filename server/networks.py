@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from models.transfers import Rail, RailEnvironment
 from rails import RailAdapter, Rails, SandboxRail, Secrets, Vault
+from server.bank_rails import ach_rail, iso20022_rail
 from server.exits import WrongSettingError
 from server.settings import Settings
 from server.stripe import stripe_rail
@@ -22,7 +23,7 @@ async def networks(settings: Settings, vault: Vault | None) -> AsyncIterator[Rai
 
 
 def _set_up(settings: Settings, secrets: Secrets) -> dict[Rail, RailAdapter]:
-    adapters = (visa_rail(settings, secrets), stripe_rail(settings, secrets))
+    adapters = [set_up(settings, secrets) for set_up in (visa_rail, stripe_rail, ach_rail, iso20022_rail)]
     return {adapter.rail: adapter for adapter in adapters if adapter is not None}
 
 

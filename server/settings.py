@@ -203,6 +203,12 @@ class Settings(BaseSettings):
     visa: Path | None = _setting(
         None, "What was agreed with Visa, in a TOML file. Without one, nothing goes over Visa Direct.", "a TOML file"
     )
+    ach: Path | None = _setting(
+        None, "What was agreed with a bank that takes NACHA files. Without one, nothing goes over ACH.", "a TOML file"
+    )
+    iso20022: Path | None = _setting(
+        None, "What was agreed with a bank in SEPA. Without one, nothing goes over ISO 20022.", "a TOML file"
+    )
     log_format: Literal["console", "json"] = _setting("console", "How log lines are written.", "console or json")
     log_level: Literal["debug", "info", "warning", "error"] = _setting(
         "info", "How much is logged; debug has a line for each request.", "debug, info, warning or error"

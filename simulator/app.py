@@ -12,7 +12,7 @@ from typing import NamedTuple
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from simulator import stripe, visa
+from simulator import bank, stripe, visa
 from simulator.control import control
 from simulator.world import Face, World
 
@@ -28,12 +28,17 @@ class Ports(NamedTuple):
 
     control: int = 0
     visa: int = 0
+    bank: int = 0
     stripe: int = 0
 
 
 def faces(world: World, ports: Ports, folder: Path) -> Sequence[Face]:
     """The networks that there are. What their clients need to have as files goes into the folder."""
-    return [visa.face(world, ports.visa, folder), stripe.face(world, ports.stripe)]
+    return [
+        visa.face(world, ports.visa, folder),
+        bank.face(world, ports.bank, folder),
+        stripe.face(world, ports.stripe),
+    ]
 
 
 def run(ports: Ports, folder: Path, announce: Announce) -> None:

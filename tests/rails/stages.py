@@ -18,11 +18,12 @@ import pytest
 from models.funding import SourceKind
 from models.money import Currency, Money
 from models.rails import Direction, PayoutSpeed
-from rails import AccountNumber, Call, CardNumber, RailAdapter, Source
+from rails import AccountNumber, Answer, Call, CardNumber, Pending, RailAdapter, Source
 from rails.sandbox import SandboxRail
 from rails.stripe import StripeRail, StripeSettings
 from rails.visa import VisaRail
 from server.visa import visa_settings
+from tests.harness import banks
 from tests.harness.server import free_port
 from tests.harness.simulator import Simulator
 
@@ -46,6 +47,13 @@ class Trait(Enum):
     """It may approve a part."""
     LATE = auto()
     """It may answer later, for pulls and pushes alike."""
+    AT_ONCE = auto()
+    """It answers before anything is booked. Others take days, which the stage has go by."""
+    PULLS = auto()
+    PUSHES = auto()
+
+
+WAYS = {Direction.PULL: Trait.PULLS, Direction.PUSH: Trait.PUSHES}
 
 
 class Stage(Protocol):
@@ -111,7 +119,7 @@ async def soon(holds: Callable[[], bool]) -> None:
 class SandboxStage:
     """The embedded default, which has no network."""
 
-    traits = frozenset({Trait.REVERSES, Trait.LATE})
+    traits = frozenset({Trait.PULLS, Trait.PUSHES, Trait.AT_ONCE, Trait.REVERSES, Trait.LATE})
     works = a_source("fine")
     declined = (a_source("no-funds"), "51")
     late = a_source("slow")
@@ -257,14 +265,129 @@ def stripe_settings(simulator: Simulator) -> StripeSettings:
     )
 
 
-STAGES: dict[str, type[SandboxStage] | type[VisaStage] | type[StripeStage]] = {
+class Patient:
+    """An adapter of a bank: where the bank takes its time, days go by until it knows."""
+
+    def __init__(self, rail: RailAdapter, wait: Callable[[], None]) -> None:
+        self._rail = rail
+        self._wait = wait
+
+    async def pull(self, call: Call) -> Answer:
+        return await self._known(call, await self._rail.pull(call))
+
+    async def push(self, call: Call) -> Answer:
+        return await self._known(call, await self._rail.push(call))
+
+    async def reverse(self, call: Call) -> Answer:
+        return await self._known(call._replace(reversing=True), await self._rail.reverse(call))
+
+    async def query(self, call: Call) -> Answer:
+        return await self._known(call, await self._rail.query(call))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._rail, name)
+
+    async def _known(self, call: Call, answer: Answer) -> Answer:
+        if not isinstance(answer, Pending):
+            return answer
+        self._wait()
+        return await self._rail.query(call)
+
+
+class BankStage:
+    """ACH or SEPA, with the simulated bank."""
+
+    network: ClassVar[str]
+    traits: ClassVar[frozenset[Trait]]
+    _operations: ClassVar[Mapping[str, str]] = {"report": "query", "reverse": "push"}
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+        self.adapter = self._rail()
+
+    def _rail(self, **changes: Any) -> RailAdapter:
+        raise NotImplementedError
+
+    @property
+    def broken(self) -> AbstractAsyncContextManager[RailAdapter]:
+        return self._another(url=f"http://127.0.0.1:{free_port()}")
+
+    @property
+    def impatient(self) -> AbstractAsyncContextManager[RailAdapter]:
+        return self._another(timeout_seconds=IMPATIENT_SECONDS)
+
+    @asynccontextmanager
+    async def _another(self, **changes: Any) -> AsyncIterator[RailAdapter]:
+        adapter = self._rail(**changes)
+        yield adapter
+        await adapter.close()
+
+    def fault(self, operation: str, does: str, **more: Any) -> None:
+        self._simulator.fault(f"{self.network}.{self._operations.get(operation, operation)}", does, **more)
+
+    def forward(self, **by: float) -> None:
+        self._simulator.forward(**by)
+
+    def moved(self) -> int:
+        return sum(self._simulator.books(self.network)["moved"].values())
+
+    def movements(self) -> int:
+        return len(self._simulator.books(self.network)["movements"])
+
+    def give_back(self, network_ref: str, code: str) -> None:
+        found = self._simulator.books(self.network)["movements"]
+        (movement,) = [one["id"] for one in found if one["facts"]["reference"] == network_ref]
+        self._simulator.give_back(movement, code)
+
+    def _patient(self, rail: RailAdapter) -> RailAdapter:
+        adapter: Any = Patient(rail, lambda: self.forward(days=9))
+        patient: RailAdapter = adapter
+        return patient
+
+
+class AchStage(BankStage):
+    """ACH, whose money is good days after."""
+
+    network = "ach"
+    traits = frozenset({Trait.PULLS, Trait.PUSHES, Trait.REVERSES, Trait.NETWORK, Trait.SETTLES})
+    works = late = a_source("us", SourceKind.BANK_ACCOUNT)
+    declined = (a_source("us-empty", SourceKind.BANK_ACCOUNT), "R01")
+
+    def _rail(self, **changes: Any) -> RailAdapter:
+        return self._patient(banks.ach(self._simulator, **changes))
+
+
+class Iso20022Stage(BankStage):
+    """SEPA credit transfers, which only send money."""
+
+    network = "sct"
+    traits = frozenset({Trait.PUSHES, Trait.NETWORK, Trait.SETTLES})
+    works = late = a_source("iban", SourceKind.BANK_ACCOUNT)
+    declined = (a_source("iban-closed", SourceKind.BANK_ACCOUNT), "AC04")
+
+    def _rail(self, **changes: Any) -> RailAdapter:
+        return self._patient(banks.sct(self._simulator, **changes))
+
+
+STAGES: dict[str, type[SandboxStage] | type[VisaStage] | type[StripeStage] | type[BankStage]] = {
     "SANDBOX": SandboxStage,
     "VISA_DIRECT": VisaStage,
     "STRIPE": StripeStage,
+    "ACH": AchStage,
+    "ISO20022": Iso20022Stage,
 }
 
 
 def on(*traits: Trait) -> pytest.MarkDecorator:
     """Runs a test on each stage that has all of these."""
-    names = [name for name, stage in STAGES.items() if stage.traits.issuperset(traits)]
-    return pytest.mark.parametrize("stage", names, indirect=True)
+    return pytest.mark.parametrize("stage", _with(*traits), indirect=True)
+
+
+def each_way(*traits: Trait) -> pytest.MarkDecorator:
+    """Runs a test on each stage that has all of these, for each way in which it moves money."""
+    pairs = [(name, way) for way, moves in WAYS.items() for name in _with(moves, *traits)]
+    return pytest.mark.parametrize(("stage", "direction"), pairs, indirect=["stage"])
+
+
+def _with(*traits: Trait) -> list[str]:
+    return [name for name, stage in STAGES.items() if stage.traits.issuperset(traits)]
