@@ -350,7 +350,7 @@ def outcome_of(intent: IntentRow, step: Step, answer: Answer, now: datetime) -> 
             return _approved(intent, answer, now)
         case Declined() | Rejected():
             return _declined(intent)
-        case Pending(processing=True) if intent.direction is Direction.PULL:
+        case Pending(processing=True):
             return _processing(intent, now)
         case NotSent() if step is Step.SUBMIT:
             return _again(
@@ -366,9 +366,8 @@ def _approved(intent: IntentRow, answer: Approved, now: datetime) -> Outcome:
     if answer.moved is not None and answer.moved != intent.money():
         return _suspended(intent, answer, now)
     assert intent.hold_id is not None, "its money is held until the network has answered"
-    done = intent._replace(
-        state=IntentState.APPROVED, hold_id=None, moved=intent.amount, suspended=0, due_at=None, asked=0
-    )
+    booked = IntentState.APPROVED if intent.settled_at is None else IntentState.SETTLED
+    done = intent._replace(state=booked, hold_id=None, moved=intent.amount, suspended=0, due_at=None, asked=0)
     resolutions = (Resolution(intent.hold_id, intent.amount),)
     if intent.direction is Direction.PUSH:
         return Outcome(done, withdrawal.SENT, resolutions=resolutions, settles=True)
@@ -394,8 +393,9 @@ def _suspended(intent: IntentRow, answer: Approved, now: datetime) -> Outcome:
 
 
 def _processing(intent: IntentRow, now: datetime) -> Outcome:
+    """A bank takes its days. What it draws in is booked at once, and cannot be spent before they are over."""
     waits = intent._replace(state=IntentState.PENDING, due_at=now + BANK_POLL, asked=0)
-    if intent.suspended:
+    if intent.suspended or intent.direction is Direction.PUSH:
         return Outcome(waits)
     hold_id = new_id()
     lines = top_up.processing(hold_id, intent.owner_id, intent.money())
@@ -404,11 +404,13 @@ def _processing(intent: IntentRow, now: datetime) -> Outcome:
 
 
 def _declined(intent: IntentRow) -> Outcome:
-    done = intent._replace(state=IntentState.DECLINED, hold_id=None, moved=0, suspended=0, due_at=None, asked=0)
+    done = intent._replace(state=IntentState.DECLINED, hold_id=None, suspended=0, due_at=None, asked=0)
     if intent.direction is Direction.PUSH:
         return Outcome(done, withdrawal.FAILED, resolutions=_let_go(intent))
-    lines = top_up.reversed_lines(intent.owner_id, intent.money(intent.suspended)) if intent.suspended else ()
-    return Outcome(done, top_up.DECLINED, lines, _let_go(intent))
+    if not intent.suspended:
+        return Outcome(done, top_up.DECLINED, resolutions=_let_go(intent))
+    lines = top_up.reversed_lines(intent.owner_id, intent.money(intent.suspended))
+    return Outcome(done._replace(returned=True), top_up.DECLINED, lines, _let_go(intent))
 
 
 def _cancelled(intent: IntentRow) -> Outcome:
@@ -426,6 +428,8 @@ def _of_reversal(intent: IntentRow, step: Step, answer: Answer, now: datetime) -
             return _again(intent._replace(reversed_at=None), now, answer.retry_after_seconds)
         case Declined() | Rejected():
             return Outcome(intent._replace(due_at=None))
+        case Pending(processing=True):
+            return Outcome(intent._replace(due_at=now + BANK_POLL, asked=0))
         case _:
             return _again(intent, now)
 

@@ -84,17 +84,21 @@ _overdue = Query(
     ),
 )
 _THIS = col(RailIntent.id) == bindparam("intent_id", type_=Id())
-# Whoever asks the network at this moment writes other columns, so neither waits for the other's turn.
+_NEXT_TURN = col(RailIntent.turn) + 1
+"""For whoever asks the network at this moment: what they know of the intent is not true any more."""
 _settled = Command(
     update(RailIntent)
     .where(_THIS)
     .values(
+        turn=_NEXT_TURN,
         settled_at=bindparam("moment", type_=Timestamp()),
         state=case((col(RailIntent.state) == IntentState.APPROVED, IntentState.SETTLED), else_=col(RailIntent.state)),
     )
 )
 _returned = Command(
-    update(RailIntent).where(_THIS).values(returned=bindparam("is_returned"), state=IntentState.RETURNED)
+    update(RailIntent)
+    .where(_THIS)
+    .values(turn=_NEXT_TURN, returned=bindparam("is_returned"), state=IntentState.RETURNED)
 )
 _due = Command(update(RailIntent).where(_THIS).values(due_at=bindparam("moment", type_=Timestamp())))
 
@@ -127,11 +131,29 @@ async def _told(app: App, adapter: RailAdapter) -> list[Settlement]:
 async def _take(app: App, rail: Rail, line: Settlement, now: datetime) -> TakenLine | None:
     """Takes one line. None: it is about something that is still under way, and will be taken another time."""
     intent = await app.database.first(_by_ref, on_rail=rail, ref=line.network_ref)
-    if intent is not None and intent.state in _OPEN and not (intent.suspended and line.kind is SettlementKind.SETTLED):
-        await _hurry(app, intent, line, now)
-        return None
-    finding = _finding(intent, line)
-    row = TakenLine(
+    if intent is not None and intent.state in _OPEN:
+        if intent.suspended and line.kind is SettlementKind.RETURNED:
+            return await _give_up(app, intent, line, now)
+        if not (intent.suspended and line.kind is SettlementKind.SETTLED):
+            await _hurry(app, intent, now)
+            return None
+    row = _row(rail, line, intent, _finding(intent, line))
+    if row.finding is Finding.MATCHED and not _is_posted(intent, line):
+        assert intent is not None, "what fits fits an intent"
+        await app.ledger.submit(await _order(app, intent, line, row, now))
+    else:
+        await _write(app, row)
+    return row
+
+
+def _is_posted(intent: IntentRow | None, line: Settlement) -> bool:
+    """Whether the network itself has told before what the line says: that a bank's debit has come back."""
+    told = intent is not None and intent.state is IntentState.DECLINED and intent.returned
+    return told and line.kind is SettlementKind.RETURNED
+
+
+def _row(rail: Rail, line: Settlement, intent: IntentRow | None, finding: Finding) -> TakenLine:
+    return TakenLine(
         rail,
         line.line,
         line.network_ref,
@@ -143,13 +165,11 @@ async def _take(app: App, rail: Rail, line: Settlement, now: datetime) -> TakenL
         None if intent is None else intent.id,
         finding,
     )
-    if finding is not Finding.MATCHED:
-        async with app.database.transaction() as transaction:
-            await transaction.run_many(_insert, [row._asdict()])
-        return row
-    assert intent is not None, "what fits fits an intent"
-    await app.ledger.submit(await _order(app, intent, line, row, now))
-    return row
+
+
+async def _write(app: App, row: TakenLine) -> None:
+    async with app.database.transaction() as transaction:
+        await transaction.run_many(_insert, [row._asdict()])
 
 
 def _finding(intent: IntentRow | None, line: Settlement) -> Finding:
@@ -157,20 +177,27 @@ def _finding(intent: IntentRow | None, line: Settlement) -> Finding:
         return Finding.UNMATCHED
     if line.amount != intent.money(intent.moved):
         return Finding.WRONG_AMOUNT
+    if _is_posted(intent, line):
+        return Finding.MATCHED
     expected = {
         SettlementKind.SETTLED: intent.settled_at is None and intent.moved > 0,
         SettlementKind.RETURNED: not intent.returned and intent.state in (IntentState.APPROVED, IntentState.SETTLED),
-        SettlementKind.RETURN_SETTLED: intent.returned or intent.state is IntentState.REVERSED,
+        SettlementKind.RETURN_SETTLED: intent.returned or intent.state in (IntentState.REVERSING, IntentState.REVERSED),
     }
     return Finding.MATCHED if expected[line.kind] else Finding.UNEXPECTED
 
 
-async def _hurry(app: App, intent: IntentRow, line: Settlement, now: datetime) -> None:
-    """The books know more than we do: a bank that gives a debit back has said so, all else the network is asked."""
-    if intent.suspended and line.kind is SettlementKind.RETURNED:
-        answer = Declined(line.code or "RETURNED", "The bank has given it back.")
-        await intents.take_in(app, Taken(intent, Step.QUERY), answer, now)
-        return
+async def _give_up(app: App, intent: IntentRow, line: Settlement, now: datetime) -> TakenLine:
+    """The bank has given back what was still waiting to be released."""
+    answer = Declined(line.code or "RETURNED", "The bank has given it back.")
+    await intents.take_in(app, Taken(intent, Step.QUERY), answer, now)
+    row = _row(intent.rail, line, intent, Finding.MATCHED)
+    await _write(app, row)
+    return row
+
+
+async def _hurry(app: App, intent: IntentRow, now: datetime) -> None:
+    """The books know more than we do: the network is asked at once."""
     async with app.database.transaction() as transaction:
         await transaction.run(_due, intent_id=intent.id, moment=now)
 
