@@ -4,7 +4,7 @@ Requests are forms, answers JSON. It takes the key `sk_test_simulator` alone, an
 `acct_simulator`. The numbers that Stripe publishes for tests do here what they do there, others are refused.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -15,32 +15,24 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from simulator.books import Kind, Line, LineKind, Movement, Status
+from simulator.books import Kind, Movement, Status
 from simulator.faults import BREAKS, Does, spoilt
 from simulator.stripe_objects import (
     Asked,
-    Booked,
     Form,
     RefusedError,
     card_error,
-    charge,
-    dispute,
     list_of,
-    payment_intent,
-    payout,
-    refund,
     setup_intent,
-    transaction,
 )
+from simulator.stripe_shown import NETWORK, SETTLED_AFTER, Shown
 from simulator.stripe_webhooks import Webhooks
 from simulator.world import Face, World
 
-NETWORK = "stripe"
 KEY = "sk_test_simulator"
 ACCOUNT = "acct_simulator"
 DEPOSITS = ("32", "45")
 TOO_MANY_TRIES = ("10", "11")
-SETTLED_AFTER = timedelta(days=2)
 DEBITED_AFTER = timedelta(days=4)
 PAID_AFTER = {"instant": timedelta(minutes=30), "standard": timedelta(days=2)}
 AT_ONCE = timedelta(0)
@@ -93,6 +85,7 @@ class Stripe:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._shown = Shown(world)
         self._objects: dict[str, dict[str, Any]] = {}
         self._answers: dict[str, tuple[str, int, dict[str, Any]]] = {}
         self.webhooks = Webhooks(world)
@@ -241,8 +234,8 @@ class Stripe:
         code = CARDS[number][1] if is_card else ACCOUNTS[number]
         movement = self._move(asked, _Plan(Kind.PULL, AT_ONCE if is_card else DEBITED_AFTER, code, method["type"]))
         if is_card and movement.status(movement.at) is Status.FAILED:
-            raise card_error(movement.code, self._payment(movement))
-        return self._payment(movement)
+            raise card_error(movement.code, self._shown.payment(movement))
+        return self._shown.payment(movement)
 
     def create_payout(self, asked: Asked) -> dict[str, Any]:
         form = asked.form
@@ -253,39 +246,35 @@ class Stripe:
         number = self._number(external)
         code = CARDS[number][1] if external["object"] == "card" else ACCOUNTS[number]
         plan = _Plan(Kind.PUSH, AT_ONCE, code, external["object"], settles_after=PAID_AFTER[method])
-        return self._payout(self._move(asked, plan))
+        return self._shown.payout(self._move(asked, plan))
 
     def create_refund(self, asked: Asked) -> dict[str, Any]:
         payment = self._movement(asked.form["payment_intent"])
         if payment.status(self._now) is not Status.COMPLETED:
             raise RefusedError(400, "invalid_request_error", "payment_intent_unexpected_state", "Nothing was paid.")
-        if self._refunds(payment.id, Status.PENDING, Status.COMPLETED):
+        if self._shown.refunds(payment.id, Status.PENDING, Status.COMPLETED):
             raise RefusedError(400, "invalid_request_error", "charge_already_refunded", "It was refunded.")
-        return self._refund(self._move(asked, _Plan(Kind.REVERSAL, AT_ONCE, "", "refund", payment)))
+        return self._shown.refund(self._move(asked, _Plan(Kind.REVERSAL, AT_ONCE, "", "refund", payment)))
 
     def payment(self, asked: Asked) -> dict[str, Any]:
-        return self._payment(self._movement(asked.path["id"]))
+        return self._shown.payment(self._movement(asked.path["id"]))
 
     def payout(self, asked: Asked) -> dict[str, Any]:
-        return self._payout(self._movement(asked.path["id"]))
+        return self._shown.payout(self._movement(asked.path["id"]))
 
     def payments(self, asked: Asked) -> dict[str, Any]:
-        return self._listed(asked, Kind.PULL, "customer", self._payment)
+        return self._listed(asked, Kind.PULL, "customer", self._shown.payment)
 
     def payouts(self, asked: Asked) -> dict[str, Any]:
-        return self._listed(asked, Kind.PUSH, "destination", self._payout)
+        return self._listed(asked, Kind.PUSH, "destination", self._shown.payout)
 
     def refunds(self, asked: Asked) -> dict[str, Any]:
-        return self._listed(asked, Kind.REVERSAL, "payment_intent", self._refund)
+        return self._listed(asked, Kind.REVERSAL, "payment_intent", self._shown.refund)
 
     def transactions(self, asked: Asked) -> dict[str, Any]:
         """All that changed the balance, newest first: also what is not available yet."""
-        books = self._world.books
-        strangers = [line for line in books.lines(NETWORK, self._now) if books.get(line.movement) is None]
-        found = [one for movement in books.movements(NETWORK) for one in self._transactions(movement)]
-        found += [self._transaction(_stranger(line), line.amount, line.booked_at) for line in strangers]
-        since = int(asked.form["created[gte]"] or 0)
-        found = [one for one in found if since <= one["created"] <= self._now.timestamp()]
+        since, now = int(asked.form["created[gte]"] or 0), self._now.timestamp()
+        found = [one for one in self._shown.transactions() if since <= one["created"] <= now]
         if "data.source" not in asked.form.values("expand"):
             found = [{**one, "source": one["source"]["id"]} for one in found]
         return list_of("/v1/balance_transactions", sorted(found, key=lambda one: -one["created"]), asked.form)
@@ -336,24 +325,16 @@ class Stripe:
     def _tell(self, movement: Movement) -> None:
         """Sends what a webhook tells of a movement: that it is there, and what becomes of it."""
         shown, first, good, bad = {
-            Kind.PULL: (self._payment, "payment_intent.processing", "succeeded", "payment_failed"),
-            Kind.PUSH: (self._payout, "payout.created", "paid", "failed"),
-            Kind.REVERSAL: (self._refund, "refund.created", "updated", "failed"),
+            Kind.PULL: (self._shown.payment, "payment_intent.processing", "succeeded", "payment_failed"),
+            Kind.PUSH: (self._shown.payout, "payout.created", "paid", "failed"),
+            Kind.REVERSAL: (self._shown.refund, "refund.created", "updated", "failed"),
         }[movement.kind]
         name = first.partition(".")[0]
-        ends = max([movement.decided_at, *(line.booked_at for line in self._paid(movement))])
+        ends = max([movement.decided_at, *(line.booked_at for line in self._shown.paid(movement))])
         if ends > movement.at:
             self.webhooks.tell(first, lambda: shown(movement))
         end = good if movement.outcome is Status.COMPLETED else bad
         self.webhooks.tell(f"{name}.{end}", lambda: shown(movement), ends)
-
-    def _paid(self, movement: Movement) -> Sequence[Line]:
-        """The line by which a payout is paid."""
-        lines = self._world.books.lines_of(movement.id) if movement.kind is Kind.PUSH else ()
-        return [line for line in lines if line.kind is LineKind.SETTLED]
-
-    def _refund(self, movement: Movement) -> dict[str, Any]:
-        return refund(movement, self._now)
 
     def _listed(self, asked: Asked, kind: Kind, by: str, shown: Callable[[Movement], dict[str, Any]]) -> dict[str, Any]:
         wanted, since = asked.form[by], int(asked.form["created[gte]"] or 0)
@@ -367,88 +348,6 @@ class Stripe:
         return list_of(
             {Kind.PULL: "/v1/payment_intents", Kind.PUSH: "/v1/payouts"}.get(kind, "/v1/refunds"), found, asked.form
         )
-
-    # The balance
-
-    def _refunds(self, payment: str, *statuses: Status) -> Sequence[Movement]:
-        return [
-            movement
-            for movement in self._world.books.movements(NETWORK)
-            if movement.reverses == payment and movement.status(self._now) in statuses
-        ]
-
-    def _transactions(self, movement: Movement) -> list[dict[str, Any]]:
-        lines = {line.kind: line for line in self._world.books.lines_of(movement.id)}
-        settled, returned = lines.get(LineKind.SETTLED), lines.get(LineKind.RETURNED)
-        back = self._refunds(movement.id, Status.COMPLETED)
-        if back:
-            available = movement.decided_at + SETTLED_AFTER
-            return [self._transaction(movement, movement.amount, available), self._refunded(back[0])]
-        found = list[dict[str, Any]]()
-        if settled is not None:
-            found.append(self._transaction(movement, settled.amount, settled.booked_at))
-        if returned is None or self._fails(movement):
-            return found
-        end = lines.get(LineKind.RETURN_SETTLED)
-        if settled is None:  # Stripe pays all the same, and takes it back
-            found.append(self._transaction(movement, movement.amount, returned.booked_at))
-        return [*found, self._taken_back(movement, returned, returned if end is None else end)]
-
-    def _transaction(self, movement: Movement, amount: int, available: datetime) -> dict[str, Any]:
-        if movement.kind is Kind.PUSH:
-            source, category, amount, available = self._payout(movement), "payout", -amount, movement.decided_at
-        else:
-            back = self._refunds(movement.id, Status.COMPLETED)
-            source, category = charge(movement, self._now, refunded=bool(back)), "charge"
-        booked = Booked(movement.at, available, category, amount, movement.currency)
-        return transaction(f"txn_{movement.id}", booked, source, self._now)
-
-    def _refunded(self, back: Movement) -> dict[str, Any]:
-        booked = Booked(back.at, back.decided_at, "refund", -back.amount, back.currency)
-        return transaction(f"txn_{back.id}", booked, refund(back, self._now), self._now)
-
-    def _taken_back(self, movement: Movement, returned: Line, end: Line) -> dict[str, Any]:
-        is_payout = movement.kind is Kind.PUSH
-        source = self._payout(movement) if is_payout else dispute(movement, returned.code or "general")
-        category, amount = ("payout_reversal", returned.amount) if is_payout else ("dispute", -returned.amount)
-        booked = Booked(returned.booked_at, end.booked_at, category, amount, movement.currency)
-        return transaction(f"txn_{returned.id}", booked, source, self._now)
-
-    def _return(self, movement: Movement) -> Line | None:
-        """The line by which a movement has come back by now."""
-        return next(
-            (
-                line
-                for line in self._world.books.lines_of(movement.id)
-                if line.kind is LineKind.RETURNED and line.booked_at <= self._now
-            ),
-            None,
-        )
-
-    def _fails(self, movement: Movement) -> bool:
-        """Whether a debit has come back before it was done: to Stripe it has failed."""
-        returned = self._return(movement)
-        return movement.kind is Kind.PULL and returned is not None and returned.booked_at < movement.decided_at
-
-    def _payment(self, movement: Movement) -> dict[str, Any]:
-        returned = self._return(movement)
-        if self._fails(movement) and returned is not None:
-            failed = {"outcome": Status.FAILED, "decided_at": returned.booked_at, "code": returned.code or "unknown"}
-            movement = movement.model_copy(update=failed)
-        return payment_intent(movement, self._now)
-
-    def _payout(self, movement: Movement) -> dict[str, Any]:
-        """Shows a payout: it has left the balance once it is done, and is paid once it is settled."""
-        lines = {line.kind: line for line in self._world.books.lines_of(movement.id)}
-        settled, returned = lines.get(LineKind.SETTLED), self._return(movement)
-        arrives = movement.decided_at if settled is None else settled.booked_at
-        status = "paid" if settled is not None and arrives <= self._now else "in_transit"
-        if movement.status(self._now) is Status.PENDING:
-            status = "pending"
-        code = movement.code if movement.status(self._now) is Status.FAILED else None
-        if returned is not None:
-            code = returned.code or "unknown"
-        return payout(movement, "failed" if code else status, arrives, code)
 
     # Objects
 
@@ -505,21 +404,6 @@ def _refuse_types(form: Form) -> None:
     if "payment_method_types" in form:
         code = "payment_method_types_no_longer_supported"
         raise RefusedError(400, "invalid_request_error", code, "Say allowed_payment_method_types.")
-
-
-def _stranger(line: Line) -> Movement:
-    """A movement that nobody knows, for a line that should not be there."""
-    return Movement(
-        id=line.movement,
-        network=NETWORK,
-        kind=Kind.PUSH if line.movement.startswith("po_") else Kind.PULL,
-        key=line.id,
-        amount=line.amount,
-        currency=line.currency,
-        at=line.booked_at,
-        decided_at=line.booked_at,
-        facts={"means": "card", "asked": str(line.amount)},
-    )
 
 
 def face(world: World, port: int) -> Face:
