@@ -15,7 +15,8 @@ from resolvers import intents, security, transfers
 from resolvers.context import Context
 from resolvers.errors import InputError, RailDeclinedError, Refused
 from resolvers.funding import FundingSourceRow
-from resolvers.intents import LEASE, MESSAGE, RETRYABLE, IntentRow, Step, Taken
+from resolvers.intents import LEASE, MESSAGE, RETRYABLE, Taken
+from resolvers.outcomes import IntentRow, Step
 from resolvers.transfers import Moved, Request, TransferRow
 
 WAIT_SECONDS = 10.0

@@ -24,7 +24,8 @@ from rails import Declined, RailAdapter, Settlement
 from resolvers import intents
 from resolvers.chargebacks import charged_back
 from resolvers.context import App, Context
-from resolvers.intents import IntentRow, Step, Taken
+from resolvers.intents import Taken
+from resolvers.outcomes import IntentRow, Step
 from resolvers.transfers import Request, TransferRow, transfers_by_id
 from resolvers.withdrawals import returned
 

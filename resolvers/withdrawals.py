@@ -17,7 +17,8 @@ from resolvers.context import Context
 from resolvers.errors import InputError, NotFoundError, Refused
 from resolvers.ids import Kind, key_of
 from resolvers.inputs import Checks, MoneyAsked
-from resolvers.intents import Step, Taken
+from resolvers.intents import Taken
+from resolvers.outcomes import Step
 from resolvers.rail_transfers import Asked
 from resolvers.refunds import count_refund, given_back
 from resolvers.transfers import Moved, Request, TransferRow, check_money, order_of, request_hash, transfers_by_id

@@ -18,6 +18,7 @@ from tests.harness.backdoor import Backdoor, backdoor
 from tests.harness.client import Client
 from tests.harness.postgres import Postgres, postgres
 from tests.harness.server import Server, serve
+from tests.harness.simulator import Simulator, simulate
 
 if TYPE_CHECKING:
     from resolvers.context import App
@@ -303,3 +304,17 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     """Says which tests were skipped where none may be."""
     for report in _skipped(config):
         terminalreporter.write_line(f"SKIPPED under CI=true, so the run fails: {report.nodeid}", red=True)
+
+
+@pytest.fixture(scope="session")
+def running_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    """`hatful simulator`, which all tests share."""
+    with simulate(tmp_path_factory.mktemp("simulator")) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def simulator(running_simulator: Simulator) -> Simulator:
+    """The simulator as if it had just been started."""
+    running_simulator.reset()
+    return running_simulator

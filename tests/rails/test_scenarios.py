@@ -23,7 +23,7 @@ from resolvers import funding, intents, settlements, top_ups, transfers, wallets
 from resolvers.context import App
 from resolvers.errors import IdempotencyConflictError, InsufficientFundsError, RailDeclinedError
 from resolvers.ids import public_id
-from resolvers.intents import IntentRow
+from resolvers.outcomes import IntentRow
 from resolvers.settlements import Report
 from resolvers.transfers import Moved
 from resolvers.wallets import WalletRow

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ledger import Ledger
-from models.database import Database, UnavailableError
+from models.database import Database
 from models.ids import new_id
 from rails import Vault, numbers, sandbox_rails
 from rails.vault import LIFETIME, new_key
@@ -41,23 +41,3 @@ async def test_forgets_what_nobody_has_linked_in_time(waiting: App, backdoor: Ba
         await until_forgotten(backdoor)
         await asyncio.sleep(0.05)
         await until_forgotten(backdoor)
-
-
-@pytest.mark.parametrize("error", [UnavailableError("away"), ValueError("broken")])
-async def test_goes_on_after_a_failure(
-    waiting: App, backdoor: Backdoor, monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
-    tries = 0
-    forget = Vault.forget_unclaimed
-
-    async def failing_twice(vault: Vault, now: datetime) -> int:
-        nonlocal tries
-        tries += 1
-        if tries <= 2:
-            raise error
-        return await forget(vault, now)
-
-    monkeypatch.setattr(Vault, "forget_unclaimed", failing_twice)
-    async with forgetting.forgetting(waiting):
-        await until_forgotten(backdoor)
-    assert tries >= 3
