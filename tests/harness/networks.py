@@ -37,8 +37,9 @@ async def verify(person: Person, source: FundingSourceRow, *amounts: int) -> Fun
 
 
 async def sources(person: Person) -> list[FundingSourceRow]:
-    """What is linked besides the card that the account was born with."""
-    return (await funding.sources_of_user(person.ctx(), person.id))[1:]
+    """What is linked besides the card that an account is born with where there is only play money."""
+    rows = await funding.sources_of_user(person.ctx(), person.id)
+    return [row for row in rows if row.brand != "SANDBOX"]
 
 
 async def events(person: Person) -> list[SecurityEventKind]:
