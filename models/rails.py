@@ -160,8 +160,9 @@ class MicroDeposits(SQLModel, table=True):
     )
 
     source_id: UUID = Field(primary_key=True, sa_type=Id)
-    first: int = Field(sa_type=BigInt)
-    second: int = Field(sa_type=BigInt)
+    first: int | None = Field(sa_type=BigInt)
+    second: int | None = Field(sa_type=BigInt)
+    """Neither is known where the network has chosen them."""
     tries: int = Field(default=0, sa_type=BigInt)
     network_ref: str | None = Field(default=None, sa_type=Text)
     created_at: datetime = Field(sa_type=Timestamp)

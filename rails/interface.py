@@ -243,8 +243,8 @@ class RailAdapter(Protocol):
 class VerifiesDeposits(Protocol):
     """An adapter whose network chooses the two small deposits itself, and alone knows them."""
 
-    async def verify(self, source: Source, amounts: tuple[Money, Money]) -> bool:
-        """Whether these are the amounts that the network sent to an account.
+    async def verify(self, source: Source, amounts: tuple[int, int]) -> bool:
+        """Whether these are the amounts, in minor units, that the network sent to an account, in any order.
 
         Raises LinkRefusedError once the network takes no more tries, or UnreachableError.
         """

@@ -119,7 +119,7 @@ class StripeRail:
             raise LinkRefusedError(US_NUMBERS_ALONE)
         return _or_raise(await asked(self._linked(source, secret), failure))
 
-    async def verify(self, source: Source, amounts: tuple[Money, Money]) -> bool:
+    async def verify(self, source: Source, amounts: tuple[int, int]) -> bool:
         """Whether these are the amounts that Stripe sent, or the owner has shown it on Stripe's own page.
 
         Raises LinkRefusedError once Stripe takes no more tries, or UnreachableError.
@@ -168,11 +168,11 @@ class StripeRail:
         )
         return str(external.id)
 
-    async def _verified(self, reference: "_Reference", amounts: tuple[Money, Money]) -> bool:
+    async def _verified(self, reference: "_Reference", amounts: tuple[int, int]) -> bool:
         setup = await self._client.v1.setup_intents.retrieve_async(reference.setup)
         if setup.status != "succeeded":
             setup = await self._client.v1.setup_intents.verify_microdeposits_async(
-                reference.setup, {"amounts": [amount.minor_units for amount in amounts]}
+                reference.setup, {"amounts": list(amounts)}
             )
         return setup.status == "succeeded"
 

@@ -36,6 +36,8 @@ LEASE = timedelta(seconds=90)
 """For how long whoever takes up an intent has it: longer than a network may take to answer."""
 MESSAGE, RETRYABLE = "message", "retryable"
 """Of the facts: what a network that declined says to people, and whether another try may go through."""
+REASON = "reason"
+"""Of the facts: why the last answer left it open, for the operator."""
 
 
 class Taken(NamedTuple):
@@ -76,18 +78,8 @@ _hurried = Command(
     )
     .values(due_at=bindparam("now", type_=Timestamp()))
 )
-_waiting = Query(
-    IntentRow,
-    _INTENT.where(
-        col(RailIntent.due_at).is_(None),
-        _ASKED_ABOUT,
-    ).order_by(col(RailIntent.id)),
-)
-_retried = Command(
-    update(RailIntent)
-    .where(col(RailIntent.id) == bindparam("intent_id", type_=Id()))
-    .values(due_at=bindparam("now", type_=Timestamp()), asked=0)
-)
+_waiting = Query(IntentRow, _INTENT.where(col(RailIntent.due_at).is_(None), _ASKED_ABOUT).order_by(col(RailIntent.id)))
+_open = Query(IntentRow, _LOCKED.where(col(RailIntent.id) == bindparam("intent_id", type_=Id()), _ASKED_ABOUT))
 _marked = Command(
     update(Transfer)
     .where(col(Transfer.id) == bindparam("transfer_id", type_=Id()))
@@ -146,16 +138,26 @@ async def waiting(app: App) -> list[IntentRow]:
     return await app.database.fetch(_waiting)
 
 
-async def retry(app: App, intent: IntentRow, now: datetime) -> None:
-    """Has the network asked again."""
-    async with app.database.transaction() as transaction:
-        await transaction.run(_retried, intent_id=intent.id, now=now)
+async def retry(app: App, intent_id: UUID, clock: Callable[[], datetime]) -> bool:
+    """Asks the network now, as if it had not been asked before; False if there is nothing to ask it.
+
+    Raises what `see_to` raises.
+    """
+    taken = await _take_open(app, intent_id, clock(), waiting=False)
+    if taken is not None:
+        await see_to(app, taken, clock)
+    return taken is not None
 
 
-async def resolve(app: App, intent: IntentRow, answer: Approved | Declined, now: datetime) -> None:
-    """Takes an operator's word for what has become of money that waits for one."""
-    step = Step.REVERSE if intent.state is IntentState.REVERSING else Step.QUERY
-    await take_in(app, Taken(intent, step), answer, now)
+async def resolve(app: App, intent_id: UUID, answer: Approved | Declined, now: datetime) -> bool:
+    """Takes an operator's word for what has become of money; False if it does not wait for one.
+
+    Raises LedgerError or DatabaseError.
+    """
+    taken = await _take_open(app, intent_id, now, waiting=True)
+    if taken is not None:
+        await take_in(app, taken, answer, now)
+    return taken is not None
 
 
 # Taking one up
@@ -166,6 +168,15 @@ async def take(app: App, now: datetime) -> Taken | None:
     async with app.database.transaction() as transaction:
         intent = await transaction.first(_next_due, now=now)
         return None if intent is None else await _take(transaction, intent, now)
+
+
+async def _take_open(app: App, intent_id: UUID, now: datetime, *, waiting: bool) -> Taken | None:
+    """Takes up an intent of which the network has not said what became of it, if there is such a one."""
+    async with app.database.transaction() as transaction:
+        intent = await transaction.first(_open, intent_id=intent_id)
+        if intent is None or (waiting and intent.due_at is not None):
+            return None
+        return await _take(transaction, intent._replace(asked=0), now)
 
 
 async def _take(transaction: Transaction, intent: IntentRow, now: datetime) -> Taken:
@@ -271,6 +282,9 @@ def _noted(intent: IntentRow, answer: Answer) -> IntentRow:
     facts = json.loads(intent.facts) | dict(getattr(answer, "facts", {}))
     if isinstance(answer, Declined):
         facts |= {MESSAGE: answer.message, RETRYABLE: "yes" if answer.retryable else "no"}
+    facts.pop(REASON, None)
+    if isinstance(answer, Unknown | NotSent | Rejected):
+        facts |= {REASON: answer.reason}
     return intent._replace(network_ref=ref, network_code=code, facts=json.dumps(facts))
 
 

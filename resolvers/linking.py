@@ -18,7 +18,18 @@ from models.rails import MicroDeposits
 from models.security import SecurityEventKind
 from models.transfers import Rail, RailEnvironment
 from models.types import Id, Timestamp
-from rails import Kept, LinkRefusedError, RailAdapter, Source, UnreachableError, Vault, numbers, sandbox
+from rails import (
+    AccountNumber,
+    Kept,
+    LinkRefusedError,
+    RailAdapter,
+    Source,
+    UnreachableError,
+    Vault,
+    VerifiesDeposits,
+    numbers,
+    sandbox,
+)
 from rails.numbers import WrongNumberError
 from resolvers import funding, permissions, security
 from resolvers.context import Context, Viewer
@@ -42,8 +53,8 @@ _LINKED = {
 
 
 class _DepositsRow(NamedTuple):
-    first: int
-    second: int
+    first: int | None
+    second: int | None
     tries: int
 
 
@@ -68,6 +79,7 @@ _count_try = Command(
     .where(_OF_SOURCE, col(MicroDeposits.tries) < MOST_TRIES)
     .values(tries=col(MicroDeposits.tries) + 1)
 )
+_forget_try = Command(update(MicroDeposits).where(_OF_SOURCE).values(tries=col(MicroDeposits.tries) - 1))
 
 
 async def keep_card(ctx: Context, number: str, expires: str, cvv: str | None) -> Kept:
@@ -103,10 +115,8 @@ async def link_bank_account(ctx: Context, routing: str, number: str) -> FundingS
     except LinkRefusedError as error:
         raise Refused(InputError(str(error), (numbers.ACCOUNT,))) from None
     kept = await vault.keep_account(viewer.user_id, account, ctx.now())
-    currency = Currency.USD if account.routing else Currency.EUR
-    deposits = _amounts(ctx.app.rails.adapters[ctx.app.rails.banks].environment)
-    sent = Money(deposits[0], currency), Money(deposits[1], currency)
-    return await _link(ctx, SourceKind.BANK_ACCOUNT, kept.token, sent, (numbers.ACCOUNT,))
+    deposits = _deposits_of(ctx.app.rails.adapters[ctx.app.rails.banks], account)
+    return await _link(ctx, SourceKind.BANK_ACCOUNT, kept.token, deposits, (numbers.ACCOUNT,))
 
 
 async def verify_bank_account(ctx: Context, public_id: str, amounts: list[int]) -> FundingSourceRow:
@@ -121,7 +131,13 @@ async def verify_bank_account(ctx: Context, public_id: str, amounts: list[int]) 
     if len(amounts) != 2 or not all(1 <= amount <= MOST_DEPOSITED for amount in amounts):
         message = f"Name the two amounts that the account got, each from 1 to {MOST_DEPOSITED} minor units."
         raise Refused(InputError(message, ("depositMinorUnits",)))
-    left = await ctx.transact(lambda transaction: _try(ctx, transaction, source, sorted(amounts)))
+    adapter = ctx.app.rails.adapters.get(source.rail)
+    if adapter is None:
+        raise NetworkUnavailableError
+    if isinstance(adapter, VerifiesDeposits):
+        left = await _try_there(ctx, adapter, source, (amounts[0], amounts[1]))
+    else:
+        left = await ctx.transact(lambda transaction: _try(ctx, transaction, source, amounts))
     if left is None:
         return source._replace(verified=True)
     message = "These are not the two amounts."
@@ -136,6 +152,15 @@ def _linker(ctx: Context) -> tuple[Viewer, Vault]:
     if ctx.app.rails.vault is None:
         raise Refused(NotPermittedError("Nothing can be linked here: the operator has set no key for the vault."))
     return viewer, ctx.app.rails.vault
+
+
+def _deposits_of(adapter: RailAdapter, account: AccountNumber) -> tuple[Money, Money] | None:
+    """What an account is to get; None where its network chooses that."""
+    if isinstance(adapter, VerifiesDeposits):
+        return None
+    currency = Currency.USD if account.routing else Currency.EUR
+    first, second = _amounts(adapter.environment)
+    return Money(first, currency), Money(second, currency)
 
 
 def _amounts(environment: RailEnvironment) -> tuple[int, int]:
@@ -181,13 +206,13 @@ async def _linked(ctx: Context, kind: SourceKind, kept: Kept, deposits: tuple[Mo
         if known is not None:  # a card that has come anew, or another rail: it takes the old one's place
             await funding.remove(ctx, transaction, known.id)
         await funding.add(transaction, source, kept.fingerprint)
-        if deposits is not None and not source.verified:
-            first, second = deposits
+        if not source.verified:
+            first, second = deposits or (None, None)
             await transaction.run(
                 _insert_deposits,
                 source_id=source.id,
-                first=first.minor_units,
-                second=second.minor_units,
+                first=None if first is None else first.minor_units,
+                second=None if second is None else second.minor_units,
                 tries=0,
                 network_ref=None,
                 created_at=source.created_at,
@@ -239,15 +264,42 @@ async def _require_few(ctx: Context, kind: SourceKind, kept: Kept) -> None:
 
 async def _try(ctx: Context, transaction: Transaction, source: FundingSourceRow, amounts: list[int]) -> int | None:
     """How many tries are left after a wrong one; None if it was right."""
+    deposits = await _counted(transaction, source)
+    right = {deposits.first, deposits.second} == set(amounts)
+    return await _tried(ctx, transaction, source, MOST_TRIES - deposits.tries, right=right)
+
+
+async def _try_there(
+    ctx: Context, adapter: VerifiesDeposits, source: FundingSourceRow, amounts: tuple[int, int]
+) -> int | None:
+    """The same, where the network alone knows the amounts. Whoever cannot reach it has not tried."""
+    left = MOST_TRIES - (await ctx.transact(lambda transaction: _counted(transaction, source))).tries
+    try:
+        right = await adapter.verify(await funding.source_by_id(ctx.app, source.id), amounts)
+    except UnreachableError:
+        await ctx.transact(lambda transaction: transaction.run(_forget_try, source_id=source.id))
+        raise NetworkUnavailableError from None
+    except LinkRefusedError:  # the network takes no more of them
+        left, right = 0, False
+    return await ctx.transact(lambda transaction: _tried(ctx, transaction, source, left, right=right))
+
+
+async def _counted(transaction: Transaction, source: FundingSourceRow) -> _DepositsRow:
+    """Counts a try. Raises Refused if there were too many."""
     if not await transaction.run(_count_try, source_id=source.id):
         raise Refused(funding.NO_SUCH_SOURCE)
     deposits = await transaction.first(_deposits, source_id=source.id)
     assert deposits is not None, "its try has just been counted"
-    if sorted((deposits.first, deposits.second)) == amounts and await funding.verify(transaction, source.id):
+    return deposits
+
+
+async def _tried(
+    ctx: Context, transaction: Transaction, source: FundingSourceRow, left: int, *, right: bool
+) -> int | None:
+    if right and await funding.verify(transaction, source.id):
         await security.write(transaction, ctx.event(SecurityEventKind.BANK_ACCOUNT_VERIFIED, source.id))
         return None
     await security.write(transaction, ctx.event(SecurityEventKind.BANK_ACCOUNT_REFUSED, source.id))
-    left = MOST_TRIES - deposits.tries
     if not left:
         await funding.remove(ctx, transaction, source.id)
     return left

@@ -111,16 +111,22 @@ async def reconcile(app: App, rail: Rail, now: datetime) -> Report:
 
     Raises UnreachableError when the network cannot be asked; what was taken before stays taken.
     """
-    adapter = app.rails.adapters[rail]
-    taken, findings = 0, []
-    for line in await _told(app, adapter):
+    taken = 0
+    for line in await _told(app, app.rails.adapters[rail]):
         known = await app.database.first(_known, on_rail=rail, told=line.line)
         if known is None:
             known = await _take(app, rail, line, now)
             taken += known is not None and known.finding is Finding.MATCHED
+    return (await outstanding(app, rail, now))._replace(taken=taken)
+
+
+async def outstanding(app: App, rail: Rail, now: datetime) -> Report:
+    """What does not fit of what a network has booked before, without asking it."""
+    adapter = app.rails.adapters.get(rail)
+    settles = adapter is not None and adapter.capabilities.settles
     findings = await app.database.fetch(_findings, on_rail=rail)
-    overdue = await app.database.fetch(_overdue, on_rail=rail, before=now - OVERDUE)
-    return Report(taken, findings, overdue if adapter.capabilities.settles else [])
+    overdue = await app.database.fetch(_overdue, on_rail=rail, before=now - OVERDUE) if settles else []
+    return Report(0, findings, overdue)
 
 
 async def _told(app: App, adapter: RailAdapter) -> list[Settlement]:

@@ -15,6 +15,8 @@ from server.exits import AddressError, OperatorError, SchemaFileError
 hatful = typer.Typer(name="hatful", add_completion=False, pretty_exceptions_enable=False, no_args_is_help=False)
 ledger = typer.Typer()
 hatful.add_typer(ledger, name="ledger", help="Look into the ledger.")
+rails = typer.Typer()
+hatful.add_typer(rails, name="rails", help="See to money on its way in or out.")
 vault = typer.Typer()
 hatful.add_typer(vault, name="vault", help="See to the keys of card and account numbers.")
 
@@ -23,6 +25,7 @@ Database = Annotated[
     typer.Option(metavar="URL", help="The database's address: sqlite:////file.db or postgresql://user@host/name."),
 ]
 Port = Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="The port; 0 takes a free one.")]
+TransferId = Annotated[str, typer.Argument(metavar="ID", help="The transfer: topup_… or withdrawal_….")]
 Demo = Annotated[bool, typer.Option("--demo", help="The demo, with a database of its own.")]
 
 
@@ -170,6 +173,49 @@ def seal(
     from server import auditing, settings
 
     raise typer.Exit(auditing.close_books(settings.load(demo=demo or None, database=database), lag))
+
+
+@rails.command("list")
+def list_waiting(database: Database = None, demo: Demo = False) -> None:
+    """List what waits for people: outcomes that no network tells, and lines of its books that do not fit."""
+    from server import desk, settings
+
+    raise typer.Exit(desk.list_waiting(settings.load(demo=demo or None, database=database)))
+
+
+@rails.command()
+def retry(transfer_id: TransferId, database: Database = None, demo: Demo = False) -> None:
+    """Ask the network once more what has become of a transfer."""
+    from server import desk, settings
+
+    raise typer.Exit(desk.retry(settings.load(demo=demo or None, database=database), transfer_id))
+
+
+@rails.command()
+def resolve(
+    transfer_id: TransferId,
+    outcome: Annotated[str, typer.Argument(metavar="approved|declined", help="What the network has done.")],
+    code: Annotated[str | None, typer.Option(metavar="CODE", help="The network's code for it.")] = None,
+    database: Database = None,
+    demo: Demo = False,
+) -> None:
+    """Write down what has become of a transfer that waits for people, as the network has told you."""
+    from server import desk, settings
+
+    chosen = settings.load(demo=demo or None, database=database)
+    raise typer.Exit(desk.resolve(chosen, transfer_id, outcome, code))
+
+
+@rails.command()
+def reconcile(
+    rail: Annotated[str | None, typer.Argument(metavar="RAIL", help="One rail, such as VISA_DIRECT; else all.")] = None,
+    database: Database = None,
+    demo: Demo = False,
+) -> None:
+    """Read the networks' books now, and name what does not fit."""
+    from server import desk, settings
+
+    raise typer.Exit(desk.reconcile(settings.load(demo=demo or None, database=database), rail))
 
 
 @vault.command()

@@ -39,3 +39,11 @@ class SchemaFileError(OperatorError):
 
 class WorkerError(OperatorError):
     """A worker process did not start."""
+
+
+class TransferError(OperatorError):
+    """A top-up or a withdrawal that is not there, or of which that cannot be said now."""
+
+
+class NetworkError(OperatorError):
+    """A network that cannot be asked, or is not one of those that are set up."""

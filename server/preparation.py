@@ -91,6 +91,16 @@ def is_current(settings: Settings) -> bool:
 
 
 @contextmanager
+def current(settings: Settings) -> Iterator[str]:
+    """The address of a database that a command works on as it is. Raises OperatorError."""
+    url = settings.database_url
+    with explained(url):
+        if not is_current(settings):
+            raise OutdatedDatabaseError(f"{masked(url)} has not the tables of this Hatful: run hatful migrate first.")
+        yield url
+
+
+@contextmanager
 def explained(url: str) -> Iterator[None]:
     """Turns what goes wrong with the database into one line for the operator."""
     try:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from models.database import open_database
 from rails import Vault
 from rails.vault import NoKeyError
-from server.addresses import masked
-from server.exits import OutdatedDatabaseError, WrongSettingError
-from server.preparation import explained, is_current
+from server.exits import WrongSettingError
+from server.preparation import current
 from server.settings import Settings
 from server.vault_keys import CONNECTIONS, NO_KEYS, keys_of
 
@@ -22,12 +21,9 @@ def rotate(settings: Settings) -> int:
     if not keys:
         raise WrongSettingError(NO_KEYS)
     alone = settings.model_copy(update={"database": settings.vault_url})
-    with explained(settings.vault_url):
-        if not is_current(alone):
-            where = masked(settings.vault_url)
-            raise OutdatedDatabaseError(f"{where} has not the tables of this Hatful: run hatful migrate first.")
+    with current(alone) as url:
         try:
-            return asyncio.run(_rotate(settings.vault_url, keys))
+            return asyncio.run(_rotate(url, keys))
         except NoKeyError as error:
             raise WrongSettingError(f"{error} Nothing is lost: add the key that is missing.") from None
 

@@ -218,8 +218,8 @@ def _create_tables() -> None:
     op.create_table(
         "micro_deposits",
         sa.Column("source_id", types.Id(), nullable=False),
-        sa.Column("first", types.BigInt, nullable=False),
-        sa.Column("second", types.BigInt, nullable=False),
+        sa.Column("first", types.BigInt, nullable=True),
+        sa.Column("second", types.BigInt, nullable=True),
         sa.Column("tries", types.BigInt, nullable=False),
         sa.Column("network_ref", sa.Text(), nullable=True),
         sa.Column("created_at", types.Timestamp(), nullable=False),

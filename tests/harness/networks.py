@@ -1,5 +1,6 @@
 """Cards and bank accounts for tests, and networks that take them."""
 
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from models.funding import SourceKind
@@ -37,8 +38,9 @@ async def verify(person: Person, source: FundingSourceRow, *amounts: int) -> Fun
 
 
 async def sources(person: Person) -> list[FundingSourceRow]:
-    """What is linked besides the card that the account was born with."""
-    return (await funding.sources_of_user(person.ctx(), person.id))[1:]
+    """What is linked besides the card that an account is born with where there is only play money."""
+    rows = await funding.sources_of_user(person.ctx(), person.id)
+    return [row for row in rows if row.brand != "SANDBOX"]
 
 
 async def events(person: Person) -> list[SecurityEventKind]:
@@ -81,6 +83,24 @@ class Network(SandboxRail):
         if self.failure is not None:
             raise self.failure
         self.forgotten.append(source.reference)
+
+
+class Chooses(Network):
+    """A network that chooses the two deposits, and alone knows them."""
+
+    def __init__(self, rail: Rail, vault: Vault) -> None:
+        super().__init__(rail, vault)
+        self.tried: list[tuple[int, int]] = []
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None
+        """What others do while it is asked."""
+
+    async def verify(self, source: Source, amounts: tuple[int, int]) -> bool:
+        if self.meanwhile is not None:
+            await self.meanwhile()
+        if self.failure is not None:
+            raise self.failure
+        self.tried.append(amounts)
+        return sorted(amounts) == [7, 9]
 
 
 class Networks(NamedTuple):

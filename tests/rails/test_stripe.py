@@ -55,7 +55,7 @@ def verifier(stage: StripeStage) -> VerifiesDeposits:
 
 async def a_verified_account(stage: StripeStage) -> Source:
     account = await stage.linked(an_account())
-    assert await verifier(stage).verify(account, (usd(32), usd(45)))
+    assert await verifier(stage).verify(account, (32, 45))
     return account
 
 
@@ -90,16 +90,16 @@ async def test_without_an_account_that_pays_out_any_card_is_linked_and_nothing_i
 
 async def test_an_account_is_verified_by_the_amounts_that_stripe_has_sent(stripe: StripeStage) -> None:
     account = await stripe.linked(an_account())
-    assert not await verifier(stripe).verify(account, (usd(1), usd(2)))
+    assert not await verifier(stripe).verify(account, (1, 2))
     assert isinstance(await stripe.adapter.pull(a_call(PULL, account)), Rejected)
-    assert await verifier(stripe).verify(account, (usd(45), usd(32)))
-    assert await verifier(stripe).verify(account, (usd(1), usd(2)))  # it is verified, whatever anybody says
+    assert await verifier(stripe).verify(account, (45, 32))
+    assert await verifier(stripe).verify(account, (1, 2))  # it is verified, whatever anybody says
 
 
 async def test_too_many_wrong_amounts_are_the_end_of_it(stripe: StripeStage) -> None:
     account = await stripe.linked(an_account())
     with pytest.raises(LinkRefusedError):
-        await verifier(stripe).verify(account, (usd(10), usd(11)))
+        await verifier(stripe).verify(account, (10, 11))
 
 
 async def test_whoever_cannot_reach_stripe_links_and_verifies_nothing(stripe: StripeStage) -> None:
@@ -108,7 +108,7 @@ async def test_whoever_cannot_reach_stripe_links_and_verifies_nothing(stripe: St
         assert isinstance(adapter, VerifiesDeposits)
         for attempt in (
             adapter.link(a_source(WORKS), None),
-            adapter.verify(account, (usd(32), usd(45))),
+            adapter.verify(account, (32, 45)),
             adapter.unlink(account),
         ):
             with pytest.raises(UnreachableError):

@@ -1,6 +1,7 @@
 """Bank accounts: linking them, and showing by two deposits whose they are."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,9 +10,10 @@ from models.funding import SourceKind
 from models.money import Currency
 from models.security import SecurityEventKind
 from models.transfers import Rail
+from rails import LinkRefusedError, Rails, UnreachableError
 from resolvers import funding, linking
 from resolvers.context import Context
-from resolvers.errors import InputError, NotFoundError, NotPermittedError
+from resolvers.errors import InputError, NetworkUnavailableError, NotFoundError, NotPermittedError, Refused
 from resolvers.linking import MOST_A_DAY, SANDBOX_DEPOSITS
 from tests.harness.audits import contents
 from tests.harness.backdoor import Backdoor
@@ -20,6 +22,7 @@ from tests.harness.networks import (
     IBAN,
     OTHER_ACCOUNT,
     ROUTING,
+    Chooses,
     Networks,
     Vaulted,
     events,
@@ -28,7 +31,7 @@ from tests.harness.networks import (
     sources,
     verify,
 )
-from tests.harness.town import Town, refusal
+from tests.harness.town import Person, Town, refusal
 
 
 async def test_a_bank_account_is_linked_and_has_to_be_verified(town: Town, vaulted: Vaulted) -> None:
@@ -169,3 +172,81 @@ async def test_limits_on_linking_begin_anew_the_next_day(networks: Networks, mon
     later = ada.ctx().now() + linking.DAY + timedelta(minutes=1)
     monkeypatch.setattr(Context, "now", lambda _: later)
     assert await linked_account(ada)
+
+
+# Where the network chooses the amounts
+
+
+@pytest.fixture
+def choosing(networks: Networks) -> tuple[Town, Chooses]:
+    vault = networks.banks.vault
+    banks = Chooses(Rail.STRIPE, vault)
+    rails = Rails({**networks.app.rails.adapters, Rail.STRIPE: banks}, Rail.VISA_DIRECT, Rail.STRIPE, vault)
+    return Town(replace(networks.app, rails=rails)), banks
+
+
+async def test_whose_network_chooses_the_amounts_is_asked_about_them(
+    choosing: tuple[Town, Chooses], backdoor: Backdoor
+) -> None:
+    town, banks = choosing
+    ada = await town.person("ada")
+    bank = await linked_account(ada)
+    assert [asked.deposits for asked in banks.asked] == [None]
+    error = await refusal(verify(ada, bank, 32, 45))
+    assert isinstance(error, InputError)
+    assert "2 tries" in error.message
+    assert (await verify(ada, bank, 9, 7)).verified
+    assert banks.tried == [(32, 45), (9, 7)]
+    assert await backdoor.fetch("SELECT first, second FROM micro_deposits") == [(None, None)]
+    assert (await events(ada))[:2] == [SecurityEventKind.BANK_ACCOUNT_VERIFIED, SecurityEventKind.BANK_ACCOUNT_REFUSED]
+
+
+async def test_many_tries_at_once_are_three_for_a_network_too(choosing: tuple[Town, Chooses]) -> None:
+    town, banks = choosing
+    ada = await town.person("ada")
+    bank = await linked_account(ada)
+    tries = [verify(ada, bank, 1, amount) for amount in range(1, 21)]
+    outcomes = await asyncio.gather(*tries, return_exceptions=True)
+    assert all(isinstance(outcome, Refused) for outcome in outcomes)
+    assert len(banks.tried) == 3
+    assert await sources(ada) == []
+
+
+async def test_whoever_cannot_reach_the_network_has_not_tried(choosing: tuple[Town, Chooses]) -> None:
+    town, banks = choosing
+    ada = await town.person("ada")
+    bank = await linked_account(ada)
+    banks.failure = UnreachableError("no connection")
+    for _ in range(4):
+        with pytest.raises(NetworkUnavailableError):
+            await verify(ada, bank, 7, 9)
+    banks.failure = None
+    assert (await verify(ada, bank, 7, 9)).verified
+
+
+async def test_an_account_of_which_the_network_takes_no_more_tries_is_removed(choosing: tuple[Town, Chooses]) -> None:
+    town, banks = choosing
+    ada = await town.person("ada")
+    bank = await linked_account(ada)
+    banks.failure = LinkRefusedError("There were too many.")
+    assert isinstance(await refusal(verify(ada, bank, 7, 9)), NotPermittedError)
+    assert await sources(ada) == []
+
+
+async def test_nobody_waits_while_a_network_is_asked_about_amounts(choosing: tuple[Town, Chooses]) -> None:
+    town, banks = choosing
+    ada = await town.person("ada")
+    bank = await linked_account(ada)
+    banks.meanwhile = lambda: town.person("ben")
+    async with asyncio.timeout(60):
+        assert (await verify(ada, bank, 7, 9)).verified
+
+
+async def test_an_account_whose_rail_is_gone_is_not_judged(choosing: tuple[Town, Chooses]) -> None:
+    town, _ = choosing
+    ada = await town.person("ada")
+    bank = await linked_account(ada)
+    without = Person(replace(town.app, rails=Rails()), ada.id, ada.handle, ada.viewer)
+    with pytest.raises(NetworkUnavailableError):
+        await verify(without, bank, 7, 9)
+    assert (await verify(ada, bank, 7, 9)).verified

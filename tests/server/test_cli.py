@@ -51,7 +51,7 @@ class Run:
 def test_says_what_it_can_do(run: Run) -> None:
     ran = run()
     assert ran.code == 0
-    assert all(command in ran.out for command in ("serve", "migrate", "demo", "schema", "ledger"))
+    assert all(command in ran.out for command in ("serve", "migrate", "demo", "schema", "ledger", "rails"))
 
 
 def test_prints_its_version(run: Run) -> None:
@@ -164,6 +164,22 @@ def test_seals_checks_and_verifies_a_ledger(run: Run) -> None:
     assert ran.line.startswith("--head is 'x', but must be a block's number and hash")
     ran = run("ledger", "seal", "--database", "sqlite:///x.db", "--lag", "soon")
     assert ran.code == 2
+
+
+def test_sees_to_money_on_its_way(run: Run) -> None:
+    database = ("--database", "sqlite:///x.db")
+    assert run("migrate", *database).code == 0
+    ran = run("rails", "list", *database)
+    assert (ran.code, ran.out, ran.err) == (0, "Nothing waits for you.\n", "")
+    ran = run("rails", "retry", "x", *database)
+    assert (ran.code, ran.line) == (1, "'x' is no id of a top-up or a withdrawal: see hatful rails list.")
+    ran = run("rails", "resolve", f"topup_{'0' * 32}", "approved", "--code", "00", *database)
+    assert (ran.code, ran.line) == (1, f"There is no topup_{'0' * 32} that went over a network.")
+    ran = run("rails", "resolve", f"topup_{'0' * 32}", "maybe", *database)
+    assert (ran.code, ran.line) == (2, "The outcome is 'maybe', but must be approved or declined.")
+    ran = run("rails", "reconcile", "VISA", *database)
+    assert (ran.code, ran.line) == (1, "'VISA' is no rail that is set up here: there is SANDBOX.")
+    assert run("rails", "reconcile", *database).code == 0
 
 
 def test_migrates_the_default_database_into_a_folder_of_the_owner_s(run: Run, tmp_path: Path) -> None:
