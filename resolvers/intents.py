@@ -27,7 +27,7 @@ from models.ids import HOUSE, new_id
 from models.rails import Direction, IntentState, RailIntent
 from models.transfers import Rail, Transfer, TransferStatus
 from models.types import Id, Timestamp
-from rails import Answer, Approved, Call, Declined, RailAdapter, Source, Unknown
+from rails import Answer, Approved, Call, Declined, NotSent, RailAdapter, Rejected, Source, Unknown
 from resolvers import funding
 from resolvers.context import App
 from resolvers.outcomes import IntentRow, Outcome, Step, cancelled, outcome_of

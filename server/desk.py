@@ -22,7 +22,8 @@ from rails import Approved, Declined, UnreachableError
 from resolvers import intents, settlements
 from resolvers.context import App, Context
 from resolvers.ids import Kind, key_of, public_id
-from resolvers.intents import MESSAGE, REASON, IntentRow
+from resolvers.intents import MESSAGE, REASON
+from resolvers.outcomes import IntentRow
 from resolvers.settlements import Report, TakenLine
 from resolvers.users import users_by_id
 from server.exits import NetworkError, TransferError, WrongSettingError

@@ -21,8 +21,8 @@ from models.transfers import TransferStatus
 from rails import RailAdapter, Rails, Source
 from resolvers import funding, intents, settlements, top_ups, transfers, wallets, withdrawals
 from resolvers.context import App
-from resolvers.errors import IdempotencyConflictError, InsufficientFundsError, RailDeclinedError
-from resolvers.ids import public_id
+from resolvers.errors import IdempotencyConflictError, InputError, InsufficientFundsError, RailDeclinedError
+from resolvers.ids import Kind, public_id
 from resolvers.outcomes import IntentRow
 from resolvers.settlements import Report
 from resolvers.transfers import Moved
@@ -388,6 +388,41 @@ async def test_22_two_withdrawals_of_80_at_once(scene: Scene) -> None:
     assert len(refused) == 1
     assert isinstance(refused[0].errors[0], InsufficientFundsError)  # type: ignore[attr-defined]
     assert await scene.books() == Tally(U=20, H=80, B=100)
+
+
+@pytest.mark.parametrize("stage", ["STRIPE", "ACH"], indirect=True)
+async def test_24_cancelled_before_and_after_it_leaves(scene: Scene) -> None:
+    await scene.funded()
+    movements = scene.stage.movements()
+    ctx, source = scene.ada.ctx(), scene.source_id
+    moved = await withdrawals.withdraw(ctx, source, money("40"), key="k", speed=PayoutSpeed.STANDARD)
+    assert (moved.transfer.status, await scene.books()) == (TransferStatus.HELD, Tally(U=60, H=40, B=100))
+    withdrawal = public_id(Kind.WITHDRAWAL, moved.transfer.id)
+    for _ in range(2):
+        cancelled = await withdrawals.cancel_withdrawal(scene.ada.ctx(), withdrawal)
+        assert (cancelled.status, await scene.books()) == (TransferStatus.REVERSED, Tally(U=100, B=100))
+    await scene.later(minutes=11)
+    assert (scene.stage.movements(), await scene.books()) == (movements, Tally(U=100, B=100))
+
+    moved = await withdrawals.withdraw(scene.ada.ctx(), source, money("40"), key="2", speed=PayoutSpeed.STANDARD)
+    await scene.later(minutes=11)
+    left = await scene.books()
+    withdrawal = public_id(Kind.WITHDRAWAL, moved.transfer.id)
+    error = await refusal(withdrawals.cancel_withdrawal(scene.ada.ctx(), withdrawal))
+    assert error == InputError("It has left already.", ("transferId",))
+    assert (scene.stage.movements(), await scene.books()) == (movements + 1, left)
+
+
+@pytest.mark.parametrize("stage", ["STRIPE", "ACH"], indirect=True)
+async def test_24_a_cancellation_that_was_cut_short_is_done_later(scene: Scene) -> None:
+    await scene.funded()
+    ctx, source = scene.ada.ctx(), scene.source_id
+    moved = await withdrawals.withdraw(ctx, source, money("40"), key="k", speed=PayoutSpeed.STANDARD)
+    with crashing(intents, "see_to"), pytest.raises(Crash):
+        await withdrawals.cancel_withdrawal(scene.ada.ctx(), public_id(Kind.WITHDRAWAL, moved.transfer.id))
+    assert await scene.books() == Tally(U=60, H=40, B=100)
+    await scene.later(minutes=2)
+    assert (await scene.status(moved), await scene.books()) == (TransferStatus.REVERSED, Tally(U=100, B=100))
 
 
 @paying

@@ -13,7 +13,8 @@ from rails import Answer, Approved, Declined, Unknown
 from resolvers import top_ups, withdrawals
 from resolvers.context import App
 from resolvers.ids import Kind, public_id
-from resolvers.intents import PATIENCE, IntentRow, Step, Taken, intents_by_id, take_in
+from resolvers.intents import Taken, intents_by_id, take_in
+from resolvers.outcomes import PATIENCE, IntentRow, Step
 from server import desk
 from server.exits import OutdatedDatabaseError, TransferError, WrongSettingError
 from server.process import running
