@@ -1,12 +1,15 @@
 """Cards and bank accounts for tests, and networks that take them."""
 
+from collections import deque
+from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from models.funding import SourceKind
 from models.money import Money
 from models.security import SecurityEventKind
 from models.transfers import Rail, RailEnvironment
-from rails import Linked, SandboxRail, Source, Vault
+from rails import Answer, Call, Linked, SandboxRail, Settlement, Source, Vault
 from resolvers import funding, linking, security
 from resolvers.context import App
 from resolvers.funding import FundingSourceRow
@@ -100,3 +103,35 @@ class Vaulted:
 
     async def tokens(self) -> set[str]:
         return {row[0] for row in await self._backdoor.fetch("SELECT token FROM vault")}
+
+
+class Answering(SandboxRail):
+    """A network that answers as it is told to: the next answer to whatever it is asked next."""
+
+    rail = Rail.VISA_DIRECT
+    capabilities = SandboxRail.capabilities._replace(settles=True)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: deque[Answer] = deque()
+        self.asked: list[tuple[str, Call]] = []
+        self.lines: list[Settlement] = []
+
+    async def pull(self, call: Call) -> Answer:
+        return self._answer("pull", call)
+
+    async def push(self, call: Call) -> Answer:
+        return self._answer("push", call)
+
+    async def reverse(self, call: Call) -> Answer:
+        return self._answer("reverse", call)
+
+    async def query(self, call: Call) -> Answer:
+        return self._answer("query", call)
+
+    async def settlements(self, since: datetime) -> Sequence[Settlement]:
+        return [line for line in self.lines if line.booked_at >= since]
+
+    def _answer(self, operation: str, call: Call) -> Answer:
+        self.asked.append((operation, call))
+        return self.answers.popleft()
