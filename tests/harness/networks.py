@@ -2,10 +2,11 @@
 
 from collections import deque
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
-from models.funding import SourceKind
+from models.funding import FundingSource, SourceKind
+from models.ids import new_id
 from models.money import Money
 from models.security import SecurityEventKind
 from models.transfers import Rail, RailEnvironment
@@ -37,6 +38,24 @@ async def linked_account(person: Person, number: str = ACCOUNT) -> FundingSource
 
 async def verify(person: Person, source: FundingSourceRow, *amounts: int) -> FundingSourceRow:
     return await linking.verify_bank_account(person.ctx(), id_of(source), list(amounts))
+
+
+async def known(person: Person, rail: Rail, reference: str = "token", kind: SourceKind = SourceKind.CARD) -> str:
+    """The public id of a new source of theirs that a network knows by this reference already."""
+    row = FundingSource(
+        id=new_id(),
+        user_id=person.id,
+        kind=kind,
+        rail=rail,
+        label=reference,
+        last4="4242",
+        verified=True,
+        reference=reference,
+        created_at=datetime.now(UTC),
+    )
+    async with person.app.database.transaction() as transaction:
+        await transaction.run(funding._insert, **row.model_dump())
+    return public_id(funding.SOURCES[kind], row.id)
 
 
 async def sources(person: Person) -> list[FundingSourceRow]:

@@ -10,20 +10,18 @@ from uuid import uuid4
 import pytest
 
 from ledger.verify import verify
-from models.funding import FundingSource, SourceKind
-from models.ids import new_id
 from models.money import Currency, Money
 from models.rails import Direction, Finding, IntentState, PayoutSpeed, SettlementKind
 from models.transfers import Rail, RailEnvironment, TransferStatus
 from rails import Answer, Approved, Declined, NotSent, Pending, Rails, Rejected, Settlement, Unknown
-from resolvers import funding, intents, settlements, top_ups, transfers, withdrawals
+from resolvers import intents, settlements, top_ups, transfers, withdrawals
 from resolvers.context import App, Context
 from resolvers.errors import RailDeclinedError
 from resolvers.ids import Kind, public_id
 from resolvers.intents import BANK_POLL, LEASE, PATIENCE, IntentRow, Outcome, Step, Taken
 from resolvers.settlements import Report
 from resolvers.transfers import Moved
-from tests.harness.networks import Answering
+from tests.harness.networks import Answering, known
 from tests.harness.tally import Tally, tally
 from tests.harness.town import Person, Town, money, new_key, refusal
 
@@ -207,20 +205,7 @@ class Scene:
 
     async def begin(self) -> None:
         self.ada = await Town(self.app).person("ada")
-        row = FundingSource(
-            id=new_id(),
-            user_id=self.ada.id,
-            kind=SourceKind.CARD,
-            rail=Rail.VISA_DIRECT,
-            label="Card",
-            last4="4242",
-            verified=True,
-            reference="token",
-            created_at=NOON,
-        )
-        async with self.app.database.transaction() as transaction:
-            await transaction.run(funding._insert, **row.model_dump())
-        self.source = public_id(funding.SOURCES[row.kind], row.id)
+        self.source = await known(self.ada, Rail.VISA_DIRECT)
 
     def now(self) -> datetime:
         return self.moment
