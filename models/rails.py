@@ -52,8 +52,12 @@ class SettlementKind(StrEnum):
 
 
 class Finding(StrEnum):
-    """What became of a settlement line: it fits an intent, or is for people to look at."""
+    """What became of a settlement line: it fits an intent, or is for people to look at.
 
+    EARLY: what it is about is still under way, so it is looked at again.
+    """
+
+    EARLY = "EARLY"
     MATCHED = "MATCHED"
     UNMATCHED = "UNMATCHED"
     WRONG_AMOUNT = "WRONG_AMOUNT"
@@ -113,7 +117,7 @@ class RailIntent(SQLModel, table=True):
     facts: str = Field(default="{}", sa_type=Text)
     """What else the network said that a later call to it needs: a JSON object of texts."""
     turn: int = Field(default=0, sa_type=BigInt)
-    """Another one each time that somebody takes it up: a late answer knows by it that it is late."""
+    """Another one each time that somebody takes it up or has news of it: a late answer knows by it that it is late."""
     asked: int = Field(default=0, sa_type=BigInt)
     """How often the network has been asked since there was news."""
     due_at: datetime | None = Field(default=None, sa_type=Timestamp)
@@ -127,7 +131,7 @@ class RailIntent(SQLModel, table=True):
 
 
 class SettlementRow(SQLModel, table=True):
-    """A line of a network's books, taken once, and what it was found to be."""
+    """A line of a network's books, written down once, and what it was found to be."""
 
     __tablename__ = "rail_settlements"
     __table_args__ = table_args(

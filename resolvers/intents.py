@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import and_, bindparam, case, func, or_, select, update
 from sqlmodel import col
 
 import ledger
@@ -26,7 +26,7 @@ from models.database import Command, Query, Transaction, any_of, columns_of, ins
 from models.ids import HOUSE, new_id
 from models.rails import Direction, IntentState, RailIntent
 from models.transfers import Rail, Transfer, TransferStatus
-from models.types import Id, Timestamp
+from models.types import Id, Timestamp, choice
 from rails import Answer, Approved, Call, Declined, NotSent, RailAdapter, Rejected, Source, Unknown
 from resolvers import funding
 from resolvers.context import App
@@ -48,6 +48,7 @@ class Taken(NamedTuple):
 
 
 _INTENT = select(*columns_of(IntentRow, RailIntent))
+_THIS = col(RailIntent.id) == bindparam("intent_id", type_=Id())
 _by_ids = Query(IntentRow, _INTENT.where(any_of(RailIntent.id)))
 _by_journals = Query(IntentRow, _INTENT.where(any_of(RailIntent.opened_by)))
 _LOCKED = _INTENT.with_for_update(skip_locked=True)
@@ -56,19 +57,50 @@ _next_due = Query(
 )
 _taken = Command(
     update(RailIntent)
-    .where(col(RailIntent.id) == bindparam("intent_id", type_=Id()))
+    .where(_THIS)
     .values({name: bindparam(name) for name in ("state", "turn", "asked", "due_at", "submitted_at", "reversed_at")})
 )
-_NEWS = (
-    *("state", "hold_id", "moved", "suspended", "network_ref", "network_code", "facts", "asked", "due_at"),
-    *("reversed_at", "settled_at", "returned"),
+_STATE = bindparam("new_state", type_=choice(IntentState))
+_NEWS = ("hold_id", "moved", "suspended", "network_ref", "network_code", "facts", "asked", "due_at", "reversed_at")
+_NOT_LATE = col(RailIntent.turn) == bindparam("its_turn")
+# First the transfer, for as long as the intent still has the turn that the answer was asked for in.
+_marked = Command(
+    update(Transfer)
+    .where(
+        col(Transfer.id) == bindparam("transfer_id", type_=Id()),
+        select(col(RailIntent.id)).where(col(RailIntent.id) == col(Transfer.id), _NOT_LATE).exists(),
+    )
+    .values(status=bindparam("status"), network_code=bindparam("network_code"))
 )
 _changed = Command(
     update(RailIntent)
-    .where(col(RailIntent.id) == bindparam("intent_id", type_=Id()), col(RailIntent.turn) == bindparam("its_turn"))
+    .where(_THIS, _NOT_LATE)
     .values({name: bindparam(name) for name in _NEWS})
+    .values(
+        turn=col(RailIntent.turn) + 1,
+        # The bank may have had the money before the network was sure.
+        state=case(
+            (and_(col(RailIntent.settled_at).is_not(None), _STATE == IntentState.APPROVED), IntentState.SETTLED),
+            else_=_STATE,
+        ),
+    )
+)
+_POSTED = is_one_of(col(RailIntent.state), (IntentState.APPROVED, IntentState.DECLINED))
+_contradicted = Command(
+    update(RailIntent)
+    .where(_THIS, or_(_NOT_LATE, _POSTED))
+    .values(
+        state=IntentState.UNKNOWN,
+        hold_id=bindparam("its_hold", type_=Id()),
+        turn=col(RailIntent.turn) + 1,
+        due_at=None,
+    )
 )
 _ASKED_ABOUT = is_one_of(col(RailIntent.state), (IntentState.PENDING, IntentState.UNKNOWN, IntentState.REVERSING))
+_FOR_OPERATORS = is_one_of(
+    col(RailIntent.state),
+    (IntentState.CREATED, IntentState.PENDING, IntentState.UNKNOWN, IntentState.REVERSING),
+)
 _hurried = Command(
     update(RailIntent)
     .where(
@@ -78,13 +110,14 @@ _hurried = Command(
     )
     .values(due_at=bindparam("now", type_=Timestamp()))
 )
-_waiting = Query(IntentRow, _INTENT.where(col(RailIntent.due_at).is_(None), _ASKED_ABOUT).order_by(col(RailIntent.id)))
-_open = Query(IntentRow, _LOCKED.where(col(RailIntent.id) == bindparam("intent_id", type_=Id()), _ASKED_ABOUT))
-_marked = Command(
-    update(Transfer)
-    .where(col(Transfer.id) == bindparam("transfer_id", type_=Id()))
-    .values(status=bindparam("status"), network_code=bindparam("network_code"))
+_waiting = Query(
+    IntentRow,
+    _INTENT.where(
+        col(RailIntent.due_at).is_(None),
+        _FOR_OPERATORS,
+    ).order_by(col(RailIntent.id)),
 )
+_open = Query(IntentRow, _LOCKED.where(_THIS, _FOR_OPERATORS))
 _given = [name for name in IntentRow._fields if name != "trace"]
 _of_all = select(func.coalesce(func.max(col(RailIntent.trace)), 0) + 1).scalar_subquery()
 _insert = Command(insert(RailIntent).values({name: bindparam(name) for name in _given} | {"trace": _of_all}))
@@ -233,7 +266,7 @@ async def see_to(app: App, taken: Taken, clock: Callable[[], datetime]) -> None:
     source = await funding.source_by_id(app, intent.source_id)
     adapter = app.rails.adapters.get(intent.rail)
     if adapter is None:
-        answer: Answer = Unknown(f"the rail {intent.rail} is not set up here")
+        answer: Answer = NotSent(f"the rail {intent.rail} is not set up here")
     else:
         answer = await _asked(adapter, step, call_of(intent, source))
     await take_in(app, taken, answer, clock())
@@ -273,7 +306,9 @@ async def take_in(app: App, taken: Taken, answer: Answer, now: datetime) -> None
     try:
         await _post(app, outcome_of(intent, taken.step, answer, now), now)
     except ledger.HoldResolvedError:  # the network has said something else before: people must look
-        await _post(app, Outcome(taken.intent._replace(due_at=None)), now)
+        async with app.database.transaction() as transaction:
+            told = {"intent_id": intent.id, "its_turn": intent.turn, "its_hold": taken.intent.hold_id}
+            await transaction.run(_contradicted, **told)
 
 
 def _noted(intent: IntentRow, answer: Answer) -> IntentRow:
@@ -322,5 +357,8 @@ async def post(app: App, outcome: Outcome, name: str, now: datetime, *more: Writ
 
 def _writes(intent: IntentRow) -> tuple[Write, ...]:
     news = {name: getattr(intent, name) for name in _NEWS}
-    mark = {"transfer_id": intent.id, "status": status_of(intent), "network_code": intent.network_code}
-    return Write(_changed, {"intent_id": intent.id, "its_turn": intent.turn, **news}), Write(_marked, mark)
+    status = {"status": status_of(intent), "network_code": intent.network_code}
+    return (
+        Write(_marked, {"transfer_id": intent.id, "its_turn": intent.turn, **status}),
+        Write(_changed, {"intent_id": intent.id, "its_turn": intent.turn, "new_state": intent.state, **news}),
+    )

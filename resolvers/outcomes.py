@@ -108,8 +108,9 @@ def _approved(intent: IntentRow, answer: Approved, now: datetime) -> Outcome:
     if answer.moved is not None and answer.moved != intent.money():
         return _suspended(intent, answer, now)
     assert intent.hold_id is not None, "its money is held until the network has answered"
-    booked = IntentState.APPROVED if intent.settled_at is None else IntentState.SETTLED
-    done = intent._replace(state=booked, hold_id=None, moved=intent.amount, suspended=0, due_at=None, asked=0)
+    done = intent._replace(
+        state=IntentState.APPROVED, hold_id=None, moved=intent.amount, suspended=0, due_at=None, asked=0
+    )
     resolutions = (Resolution(intent.hold_id, intent.amount),)
     if intent.direction is Direction.PUSH:
         return Outcome(done, withdrawal.SENT, resolutions=resolutions, settles=True)
@@ -152,7 +153,7 @@ def _declined(intent: IntentRow) -> Outcome:
     if not intent.suspended:
         return Outcome(done, top_up.DECLINED, resolutions=_let_go(intent))
     lines = top_up.reversed_lines(intent.owner_id, intent.money(intent.suspended))
-    return Outcome(done._replace(returned=True), top_up.DECLINED, lines, _let_go(intent))
+    return Outcome(done, top_up.DECLINED, lines, _let_go(intent))
 
 
 def cancelled(intent: IntentRow) -> Outcome:

@@ -1,7 +1,8 @@
 """Settlements: what the networks' books say of what we asked of them, and what does not fit.
 
-What fits an intent is posted: the bank has the money, or has taken it back. What does not fit is written down as a
-finding and changes nothing: people look at it. A line is taken once, however often it is told.
+Each line is written down as it is told. What fits an intent is posted: the bank has the money, or has taken it back.
+What does not fit is a finding and changes nothing: people look at it. It is looked at again the next time, because an
+intent may have come further since then. A line is taken once, however often it is told.
 """
 
 from dataclasses import replace
@@ -14,7 +15,7 @@ from sqlmodel import col
 
 from ledger import Line, Order, Write
 from ledger.kinds import top_up, withdrawal
-from models.database import Command, Query, columns_of, insert_rows
+from models.database import Command, Query, columns_of, insert
 from models.ids import HOUSE, new_id
 from models.money import Currency
 from models.rails import Direction, Finding, IntentState, RailIntent, SettlementKind, SettlementRow
@@ -55,7 +56,7 @@ class Report(NamedTuple):
     """What a look at a network's books has brought."""
 
     taken: int
-    """How many lines fitted."""
+    """How many lines fitted, that did not before."""
     findings: list[TakenLine]
     """Lines that do not fit."""
     overdue: list[IntentRow]
@@ -68,13 +69,17 @@ class _MomentRow(NamedTuple):
 
 _LINE = select(*columns_of(TakenLine, SettlementRow))
 _OF_RAIL = col(SettlementRow.rail) == bindparam("on_rail")
-_known = Query(TakenLine, _LINE.where(_OF_RAIL, col(SettlementRow.line) == bindparam("told")))
-_findings = Query(
-    TakenLine,
-    _LINE.where(_OF_RAIL, col(SettlementRow.finding) != Finding.MATCHED).order_by(col(SettlementRow.booked_at)),
-)
+_IS_OPEN = col(SettlementRow.finding) != Finding.MATCHED
+_open = Query(TakenLine, _LINE.where(_OF_RAIL, _IS_OPEN))
 _last = Query(_MomentRow, select(func.max(col(SettlementRow.booked_at)).label("moment")).where(_OF_RAIL))
-_insert = insert_rows(SettlementRow, TakenLine)
+_insert = Command(
+    insert(SettlementRow).values({name: bindparam(name) for name in TakenLine._fields}).on_conflict_do_nothing()
+)
+_found = Command(
+    update(SettlementRow)
+    .where(_OF_RAIL, col(SettlementRow.line) == bindparam("told"), _IS_OPEN)
+    .values(finding=bindparam("finding"), intent_id=bindparam("intent_id", type_=Id()))
+)
 _INTENT = select(*columns_of(IntentRow, RailIntent)).where(col(RailIntent.rail) == bindparam("on_rail"))
 _by_ref = Query(IntentRow, _INTENT.where(col(RailIntent.network_ref) == bindparam("ref")))
 _overdue = Query(
@@ -85,38 +90,35 @@ _overdue = Query(
     ),
 )
 _THIS = col(RailIntent.id) == bindparam("intent_id", type_=Id())
-_NEXT_TURN = col(RailIntent.turn) + 1
-"""For whoever asks the network at this moment: what they know of the intent is not true any more."""
+# Whoever asks the network at this moment writes other columns, so neither waits for the other's turn.
 _settled = Command(
     update(RailIntent)
     .where(_THIS)
     .values(
-        turn=_NEXT_TURN,
         settled_at=bindparam("moment", type_=Timestamp()),
         state=case((col(RailIntent.state) == IntentState.APPROVED, IntentState.SETTLED), else_=col(RailIntent.state)),
     )
 )
 _returned = Command(
-    update(RailIntent)
-    .where(_THIS)
-    .values(turn=_NEXT_TURN, returned=bindparam("is_returned"), state=IntentState.RETURNED)
+    update(RailIntent).where(_THIS).values(returned=bindparam("is_returned"), state=IntentState.RETURNED)
 )
-_due = Command(update(RailIntent).where(_THIS).values(due_at=bindparam("moment", type_=Timestamp())))
 
 _OPEN = {IntentState.CREATED, IntentState.SUBMITTING, IntentState.PENDING, IntentState.UNKNOWN}
+_UNDONE = {IntentState.REVERSED, IntentState.DECLINED}
+_ORDER = {kind: place for place, kind in enumerate(SettlementKind)}
 
 
 async def reconcile(app: App, rail: Rail, now: datetime) -> Report:
     """Takes what a network has booked since the last time, and says what does not fit.
 
+    What did not fit before is looked at again: a line may be about something that the network had not named yet.
     Raises UnreachableError when the network cannot be asked; what was taken before stays taken.
     """
+    adapter = app.rails.adapters[rail]
+    await _write_down(app, rail, await _told(app, adapter))
     taken = 0
-    for line in await _told(app, app.rails.adapters[rail]):
-        known = await app.database.first(_known, on_rail=rail, told=line.line)
-        if known is None:
-            known = await _take(app, rail, line, now)
-            taken += known is not None and known.finding is Finding.MATCHED
+    for line in await _open_lines(app, rail):
+        taken += await _take(app, line, now)
     return (await outstanding(app, rail, now))._replace(taken=taken)
 
 
@@ -124,7 +126,7 @@ async def outstanding(app: App, rail: Rail, now: datetime) -> Report:
     """What does not fit of what a network has booked before, without asking it."""
     adapter = app.rails.adapters.get(rail)
     settles = adapter is not None and adapter.capabilities.settles
-    findings = await app.database.fetch(_findings, on_rail=rail)
+    findings = [line for line in await _open_lines(app, rail) if line.finding is not Finding.EARLY]
     overdue = await app.database.fetch(_overdue, on_rail=rail, before=now - OVERDUE) if settles else []
     return Report(0, findings, overdue)
 
@@ -135,84 +137,90 @@ async def _told(app: App, adapter: RailAdapter) -> list[Settlement]:
     return list(await adapter.settlements(since))
 
 
-async def _take(app: App, rail: Rail, line: Settlement, now: datetime) -> TakenLine | None:
-    """Takes one line. None: it is about something that is still under way, and will be taken another time."""
-    intent = await app.database.first(_by_ref, on_rail=rail, ref=line.network_ref)
-    if intent is not None and intent.state in _OPEN:
-        if intent.suspended and line.kind is SettlementKind.RETURNED:
-            return await _give_up(app, intent, line, now)
-        if not (intent.suspended and line.kind is SettlementKind.SETTLED):
-            await _hurry(app, intent, now)
-            return None
-    row = _row(rail, line, intent, _finding(intent, line))
-    if row.finding is Finding.MATCHED and not _is_posted(intent, line):
-        assert intent is not None, "what fits fits an intent"
-        await app.ledger.submit(await _order(app, intent, line, row, now))
-    else:
-        await _write(app, row)
-    return row
-
-
-def _is_posted(intent: IntentRow | None, line: Settlement) -> bool:
-    """Whether the network itself has told before what the line says: that a bank's debit has come back."""
-    told = intent is not None and intent.state is IntentState.DECLINED and intent.returned
-    return told and line.kind is SettlementKind.RETURNED
-
-
-def _row(rail: Rail, line: Settlement, intent: IntentRow | None, finding: Finding) -> TakenLine:
-    return TakenLine(
-        rail,
-        line.line,
-        line.network_ref,
-        line.kind,
-        line.amount.minor_units,
-        line.amount.currency,
-        line.code,
-        line.booked_at,
-        None if intent is None else intent.id,
-        finding,
-    )
-
-
-async def _write(app: App, row: TakenLine) -> None:
+async def _write_down(app: App, rail: Rail, told: list[Settlement]) -> None:
+    if not told:
+        return
+    rows = [
+        TakenLine(
+            rail,
+            line.line,
+            line.network_ref,
+            line.kind,
+            line.amount.minor_units,
+            line.amount.currency,
+            line.code,
+            line.booked_at,
+            None,
+            Finding.EARLY,
+        )
+        for line in told
+    ]
     async with app.database.transaction() as transaction:
-        await transaction.run_many(_insert, [row._asdict()])
+        await transaction.run_many(_insert, [row._asdict() for row in rows])
 
 
-def _finding(intent: IntentRow | None, line: Settlement) -> Finding:
+async def _open_lines(app: App, rail: Rail) -> list[TakenLine]:
+    """What has not fitted so far, in the order in which it happened."""
+    lines = await app.database.fetch(_open, on_rail=rail)
+    return sorted(lines, key=lambda line: (line.booked_at, _ORDER[line.kind], line.line))
+
+
+async def _take(app: App, line: TakenLine, now: datetime) -> bool:
+    """Takes a line, if it fits by now. Whether it does."""
+    intent = await app.database.first(_by_ref, on_rail=line.rail, ref=line.network_ref)
+    finding = _finding(intent, line)
+    if intent is not None and finding is Finding.EARLY:
+        await _hurry(app, intent, line, now)
+    found = line._replace(finding=finding, intent_id=None if intent is None else intent.id)
+    if found == line:
+        return False
+    order = None if intent is None or finding is not Finding.MATCHED else await _order(app, intent, found, now)
+    if order is not None:
+        await app.ledger.submit(order)
+        return True
+    async with app.database.transaction() as transaction:
+        await transaction.run(_found, **_told_of(found))
+    return finding is Finding.MATCHED
+
+
+def _finding(intent: IntentRow | None, line: TakenLine) -> Finding:
     if intent is None:
         return Finding.UNMATCHED
-    if line.amount != intent.money(intent.moved):
+    if _is_early(intent, line):
+        return Finding.EARLY
+    if (line.amount, line.currency) != (intent.moved or intent.amount, intent.currency):
         return Finding.WRONG_AMOUNT
-    if _is_posted(intent, line):
-        return Finding.MATCHED
     expected = {
         SettlementKind.SETTLED: intent.settled_at is None and intent.moved > 0,
-        SettlementKind.RETURNED: not intent.returned and intent.state in (IntentState.APPROVED, IntentState.SETTLED),
-        SettlementKind.RETURN_SETTLED: intent.returned or intent.state in (IntentState.REVERSING, IntentState.REVERSED),
+        SettlementKind.RETURNED: not intent.returned,
+        SettlementKind.RETURN_SETTLED: intent.settled_at is not None and (intent.returned or intent.state in _UNDONE),
     }
     return Finding.MATCHED if expected[line.kind] else Finding.UNEXPECTED
 
 
-async def _give_up(app: App, intent: IntentRow, line: Settlement, now: datetime) -> TakenLine:
-    """The bank has given back what was still waiting to be released."""
-    answer = Declined(line.code or "RETURNED", "The bank has given it back.")
-    await intents.take_in(app, Taken(intent, Step.QUERY), answer, now)
-    row = _row(intent.rail, line, intent, Finding.MATCHED)
-    await _write(app, row)
-    return row
+def _is_early(intent: IntentRow, line: TakenLine) -> bool:
+    """Whether a line is about what is still under way. The bank may have money before the network is sure of it."""
+    if line.kind is SettlementKind.SETTLED:
+        return intent.state in _OPEN and not intent.suspended
+    return intent.state in _OPEN or intent.state is IntentState.REVERSING
 
 
-async def _hurry(app: App, intent: IntentRow, now: datetime) -> None:
-    """The books know more than we do: the network is asked at once."""
-    async with app.database.transaction() as transaction:
-        await transaction.run(_due, intent_id=intent.id, moment=now)
+async def _hurry(app: App, intent: IntentRow, line: TakenLine, now: datetime) -> None:
+    """The books know more than we do: a bank that gives a debit back has said so, all else the network is asked."""
+    if intent.suspended and intent.state in _OPEN and line.kind is SettlementKind.RETURNED:
+        answer = Declined(line.code or "RETURNED", "The bank has given it back.")
+        await intents.take_in(app, Taken(intent, Step.QUERY), answer, now)
+        return
+    await intents.hurry(app, intent.rail, [line.network_ref], now)
 
 
-async def _order(app: App, intent: IntentRow, line: Settlement, row: TakenLine, now: datetime) -> Order:
-    taken = Write(_insert, row)
-    request = Request(HOUSE, f"{row.rail} {row.line}", b"")
+async def _order(app: App, intent: IntentRow, line: TakenLine, now: datetime) -> Order | None:
+    """What a line that fits does to the books. None: they have it already."""
+    taken = Write(_found, _told_of(line))
+    request = Request(HOUSE, f"{line.rail} {line.line}", b"")
     if line.kind is SettlementKind.RETURNED:
+        if intent.state in _UNDONE:
+            return None
         order = await _return(app, intent, request)
         mark = Write(_returned, {"intent_id": intent.id, "is_returned": True})
         return replace(order, writes=(*order.writes, taken, mark))
@@ -230,12 +238,17 @@ async def _order(app: App, intent: IntentRow, line: Settlement, row: TakenLine, 
     )
 
 
-def _booked(intent: IntentRow, line: Settlement) -> tuple[str, tuple[Line, ...]]:
+def _told_of(line: TakenLine) -> dict[str, object]:
+    return {"on_rail": line.rail, "told": line.line, "finding": line.finding, "intent_id": line.intent_id}
+
+
+def _booked(intent: IntentRow, line: TakenLine) -> tuple[str, tuple[Line, ...]]:
     pulls, settled = intent.direction is Direction.PULL, line.kind is SettlementKind.SETTLED
+    amount = intent.money(line.amount)
     if pulls:
-        lines = top_up.settled(line.amount) if settled else top_up.return_settled(line.amount)
+        lines = top_up.settled(amount) if settled else top_up.return_settled(amount)
         return top_up.SETTLED if settled else top_up.RETURN_SETTLED, lines
-    lines = withdrawal.settled(line.amount) if settled else withdrawal.return_settled(line.amount)
+    lines = withdrawal.settled(amount) if settled else withdrawal.return_settled(amount)
     return withdrawal.SETTLED if settled else withdrawal.RETURN_SETTLED, lines
 
 

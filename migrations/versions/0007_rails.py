@@ -207,7 +207,7 @@ def _create_tables() -> None:
         sa.Column("finding", sa.Text(), nullable=False),
         sa.CheckConstraint(CURRENCIES, name="currency_is_known"),
         sa.CheckConstraint(
-            "finding IN ('MATCHED', 'UNMATCHED', 'WRONG_AMOUNT', 'UNEXPECTED')", name="finding_is_known"
+            "finding IN ('EARLY', 'MATCHED', 'UNMATCHED', 'WRONG_AMOUNT', 'UNEXPECTED')", name="finding_is_known"
         ),
         sa.CheckConstraint("kind IN ('SETTLED', 'RETURNED', 'RETURN_SETTLED')", name="kind_is_known"),
         sa.CheckConstraint(RAILS, name="rail_is_known"),

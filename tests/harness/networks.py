@@ -1,13 +1,16 @@
 """Cards and bank accounts for tests, and networks that take them."""
 
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
 
-from models.funding import SourceKind
+from models.funding import FundingSource, SourceKind
+from models.ids import new_id
 from models.money import Money
 from models.security import SecurityEventKind
 from models.transfers import Rail, RailEnvironment
-from rails import Linked, SandboxRail, Source, Vault
+from rails import Answer, Call, Linked, SandboxRail, Settlement, Source, Vault
 from resolvers import funding, linking, security
 from resolvers.context import App
 from resolvers.funding import FundingSourceRow
@@ -35,6 +38,24 @@ async def linked_account(person: Person, number: str = ACCOUNT) -> FundingSource
 
 async def verify(person: Person, source: FundingSourceRow, *amounts: int) -> FundingSourceRow:
     return await linking.verify_bank_account(person.ctx(), id_of(source), list(amounts))
+
+
+async def known(person: Person, rail: Rail, reference: str = "token", kind: SourceKind = SourceKind.CARD) -> str:
+    """The public id of a new source of theirs that a network knows by this reference already."""
+    row = FundingSource(
+        id=new_id(),
+        user_id=person.id,
+        kind=kind,
+        rail=rail,
+        label=reference,
+        last4="4242",
+        verified=True,
+        reference=reference,
+        created_at=datetime.now(UTC),
+    )
+    async with person.app.database.transaction() as transaction:
+        await transaction.run(funding._insert, **row.model_dump())
+    return public_id(funding.SOURCES[kind], row.id)
 
 
 async def sources(person: Person) -> list[FundingSourceRow]:
@@ -120,3 +141,35 @@ class Vaulted:
 
     async def tokens(self) -> set[str]:
         return {row[0] for row in await self._backdoor.fetch("SELECT token FROM vault")}
+
+
+class Answering(SandboxRail):
+    """A network that answers as it is told to: the next answer to whatever it is asked next."""
+
+    rail = Rail.VISA_DIRECT
+    capabilities = SandboxRail.capabilities._replace(settles=True)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: deque[Answer] = deque()
+        self.asked: list[tuple[str, Call]] = []
+        self.lines: list[Settlement] = []
+
+    async def pull(self, call: Call) -> Answer:
+        return self._answer("pull", call)
+
+    async def push(self, call: Call) -> Answer:
+        return self._answer("push", call)
+
+    async def reverse(self, call: Call) -> Answer:
+        return self._answer("reverse", call)
+
+    async def query(self, call: Call) -> Answer:
+        return self._answer("query", call)
+
+    async def settlements(self, since: datetime) -> Sequence[Settlement]:
+        return [line for line in self.lines if line.booked_at >= since]
+
+    def _answer(self, operation: str, call: Call) -> Answer:
+        self.asked.append((operation, call))
+        return self.answers.popleft()

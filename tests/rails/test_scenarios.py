@@ -14,12 +14,10 @@ from typing import Any
 import pytest
 
 from ledger.verify import verify
-from models.funding import FundingSource
-from models.ids import new_id
 from models.rails import Finding, IntentState, PayoutSpeed
 from models.transfers import TransferStatus
 from rails import RailAdapter, Rails, Source
-from resolvers import funding, intents, settlements, top_ups, transfers, wallets, withdrawals
+from resolvers import intents, settlements, top_ups, transfers, wallets, withdrawals
 from resolvers.context import App
 from resolvers.errors import IdempotencyConflictError, InputError, InsufficientFundsError, RailDeclinedError
 from resolvers.ids import Kind, public_id
@@ -28,6 +26,7 @@ from resolvers.settlements import Report
 from resolvers.transfers import Moved
 from resolvers.wallets import WalletRow
 from tests.harness.banks import ach
+from tests.harness.networks import known
 from tests.harness.simulator import Simulator
 from tests.harness.tally import Tally, tally
 from tests.harness.town import Person, Town, money, new_key, refusal
@@ -51,18 +50,18 @@ class Scene:
         rail = stage.adapter.rail
         app = replace(app, rails=Rails({rail: stage.adapter}, cards=rail, banks=rail))
         ada = await Town(app).person("ada")
-        return cls(app, stage, ada, await _linked(app, ada, stage.works, stage.adapter))
+        return cls(app, stage, ada, await _linked(ada, stage.works, stage.adapter))
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self._ahead
 
     async def tops_up(self, amount: str = "100", *, source: Source | None = None, key: str | None = None) -> Moved:
-        source_id = self.source_id if source is None else await _linked(self.app, self.ada, source, self.stage.adapter)
+        source_id = self.source_id if source is None else await _linked(self.ada, source, self.stage.adapter)
         return await top_ups.top_up_wallet(self.ada.ctx(), source_id, money(amount), key=key or new_key())
 
     async def withdraws(self, amount: str = "40", *, source: Source | None = None, key: str | None = None) -> Moved:
         [speed] = self.stage.adapter.capabilities.speeds & {PayoutSpeed.INSTANT} or {PayoutSpeed.STANDARD}
-        source_id = self.source_id if source is None else await _linked(self.app, self.ada, source, self.stage.adapter)
+        source_id = self.source_id if source is None else await _linked(self.ada, source, self.stage.adapter)
         ctx = self.ada.ctx()
         moved = await withdrawals.withdraw(ctx, source_id, money(amount), speed=speed, key=key or new_key())
         if speed is PayoutSpeed.STANDARD:
@@ -109,21 +108,8 @@ class Scene:
         return scene
 
 
-async def _linked(app: App, person: Person, source: Source, adapter: RailAdapter) -> str:
-    row = FundingSource(
-        id=new_id(),
-        user_id=person.id,
-        kind=source.kind,
-        rail=adapter.rail,
-        label=source.reference,
-        last4="4242",
-        verified=True,
-        reference=source.reference,
-        created_at=datetime.now(UTC),
-    )
-    async with app.database.transaction() as transaction:
-        await transaction.run(funding._insert, **row.model_dump())
-    return public_id(funding.SOURCES[source.kind], row.id)
+async def _linked(person: Person, source: Source, adapter: RailAdapter) -> str:
+    return await known(person, adapter.rail, source.reference, source.kind)
 
 
 @pytest.fixture

@@ -1,0 +1,617 @@
+"""Money on its way: what each answer of a network makes of it, and when the network is asked again."""
+
+import asyncio
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+from uuid import uuid4
+
+import pytest
+
+from ledger.verify import verify
+from models.money import Currency, Money
+from models.rails import Direction, Finding, IntentState, PayoutSpeed, SettlementKind
+from models.transfers import Rail, RailEnvironment, TransferStatus
+from rails import Answer, Approved, Declined, NotSent, Pending, Rails, Rejected, Settlement, Unknown
+from resolvers import intents, settlements, top_ups, transfers, withdrawals
+from resolvers.context import App, Context
+from resolvers.errors import RailDeclinedError
+from resolvers.ids import Kind, public_id
+from resolvers.intents import LEASE, Taken
+from resolvers.outcomes import BANK_POLL, PATIENCE, IntentRow, Outcome, Step, outcome_of
+from resolvers.settlements import Report
+from resolvers.transfers import Moved
+from tests.harness.networks import Answering, known
+from tests.harness.tally import Tally, tally
+from tests.harness.town import Person, Town, money, new_key, refusal
+
+NOON = datetime(2031, 5, 1, 12, tzinfo=UTC)
+SECOND, MINUTE, HOUR, DAY = (timedelta(**{unit: 1}) for unit in ("seconds", "minutes", "hours", "days"))
+PULL, PUSH = Direction.PULL, Direction.PUSH
+NOTHING = Tally()
+
+
+# The rules, without a database
+
+ANSWERS: dict[str, Answer] = {
+    "approved": Approved("00", "ref"),
+    "approved in part": Approved("10", "ref", moved=Money(60_00, Currency.USD)),
+    "declined": Declined("51", "Too little money."),
+    "pending": Pending("ref"),
+    "processing": Pending("ref", processing=True),
+    "unknown": Unknown("silence"),
+    "not sent": NotSent("no connection", retry_after_seconds=7),
+    "rejected": Rejected("wrong credentials"),
+}
+NEVER = "never"
+SOON, LATE, AT_ONCE, IN_AN_HOUR = "in 5 s", "in 7 s", "now", "in 1 h"
+DELAYS = {SOON: 5 * SECOND, LATE: 7 * SECOND, AT_ONCE: 0 * SECOND, IN_AN_HOUR: BANK_POLL}
+
+# Where an intent stands when there is an answer, and what the answer makes of it: its state, the event in the books,
+# and when it is looked at again.
+Expected = dict[str, tuple[str, str | None, str]]
+PULLED: Expected = {
+    "approved": ("APPROVED", "TOP_UP_APPROVED", NEVER),
+    "approved in part": ("REVERSING", "TOP_UP_SUSPENDED", AT_ONCE),
+    "declined": ("DECLINED", "TOP_UP_DECLINED", NEVER),
+    "pending": ("PENDING", None, SOON),
+    "processing": ("PENDING", "TOP_UP_PROCESSING", IN_AN_HOUR),
+    "unknown": ("UNKNOWN", None, SOON),
+    "not sent": ("UNKNOWN", None, SOON),
+    "rejected": ("DECLINED", "TOP_UP_DECLINED", NEVER),
+}
+PUSHED: Expected = {
+    "approved": ("APPROVED", "WITHDRAWAL_SENT", NEVER),
+    "approved in part": ("UNKNOWN", None, NEVER),
+    "declined": ("DECLINED", "WITHDRAWAL_FAILED", NEVER),
+    "pending": ("PENDING", None, SOON),
+    "processing": ("PENDING", None, IN_AN_HOUR),
+    "unknown": ("UNKNOWN", None, SOON),
+    "not sent": ("UNKNOWN", None, SOON),
+    "rejected": ("DECLINED", "WITHDRAWAL_FAILED", NEVER),
+}
+SUSPENDED: Expected = PULLED | {
+    "approved": ("APPROVED", "TOP_UP_RELEASED", NEVER),
+    "processing": ("PENDING", None, IN_AN_HOUR),
+}
+REVERSED: Expected = {
+    "approved": ("REVERSED", "TOP_UP_REVERSED", NEVER),
+    "approved in part": ("REVERSED", "TOP_UP_REVERSED", NEVER),
+    "declined": ("REVERSING", None, NEVER),
+    "pending": ("REVERSING", None, SOON),
+    "processing": ("REVERSING", None, IN_AN_HOUR),
+    "unknown": ("REVERSING", None, SOON),
+    "not sent": ("REVERSING", None, SOON),
+    "rejected": ("REVERSING", None, NEVER),
+}
+SENT_AGAIN: Expected = {"not sent": ("CREATED", None, LATE)}
+OPEN = (IntentState.SUBMITTING, IntentState.PENDING, IntentState.UNKNOWN)
+
+
+class Situation(NamedTuple):
+    """An intent, what was done about it, and what is to come of each answer."""
+
+    direction: Direction
+    state: IntentState
+    step: Step
+    suspended: bool
+    expected: Expected
+
+    @property
+    def name(self) -> str:
+        suspended = " suspended" if self.suspended else ""
+        return f"{self.direction} {self.state}{suspended} {self.step}"
+
+
+SITUATIONS = [
+    Situation(PULL, IntentState.SUBMITTING, Step.SUBMIT, False, PULLED | SENT_AGAIN),
+    Situation(PUSH, IntentState.SUBMITTING, Step.SUBMIT, False, PUSHED | SENT_AGAIN),
+    *(Situation(PULL, state, Step.QUERY, False, PULLED) for state in OPEN),
+    *(Situation(PUSH, state, Step.QUERY, False, PUSHED) for state in OPEN),
+    *(Situation(PULL, state, Step.QUERY, True, SUSPENDED) for state in OPEN),
+    Situation(PULL, IntentState.REVERSING, Step.REVERSE, True, REVERSED | {"not sent": ("REVERSING", None, LATE)}),
+    Situation(PULL, IntentState.REVERSING, Step.QUERY, True, REVERSED),
+]
+
+
+def an_intent(direction: Direction, state: IntentState, *, suspended: bool = False) -> IntentRow:
+    return IntentRow(
+        id=uuid4(),
+        opened_by=uuid4(),
+        owner_id=uuid4(),
+        source_id=uuid4(),
+        direction=direction,
+        speed=PayoutSpeed.INSTANT,
+        rail=Rail.VISA_DIRECT,
+        environment=RailEnvironment.SANDBOX,
+        amount=100_00,
+        currency=Currency.USD,
+        state=state,
+        hold_id=None if state is IntentState.REVERSING else uuid4(),
+        moved=100_00 if suspended else 0,
+        suspended=100_00 if suspended else 0,
+        trace=1,
+        network_ref="ref",
+        network_code=None,
+        facts="{}",
+        turn=1,
+        asked=1,
+        due_at=NOON + LEASE,
+        created_at=NOON,
+        submitted_at=NOON,
+        reversed_at=NOON if state is IntentState.REVERSING else None,
+        settled_at=None,
+        returned=False,
+    )
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+@pytest.mark.parametrize("situation", SITUATIONS, ids=lambda situation: situation.name)
+def test_what_each_answer_makes_of_money_on_its_way(situation: Situation, answer: str) -> None:
+    intent = an_intent(situation.direction, situation.state, suspended=situation.suspended)
+    outcome = outcome_of(intent, situation.step, ANSWERS[answer], NOON)
+    state, event, due = situation.expected[answer]
+    assert (outcome.intent.state, outcome.event) == (state, event)
+    assert outcome.intent.due_at == (None if due is NEVER else NOON + DELAYS[due])
+    assert outcome.settles == (event in {"TOP_UP_APPROVED", "TOP_UP_RELEASED", "WITHDRAWAL_SENT"})
+    _check_holds(intent, outcome)
+
+
+def _check_holds(before: IntentRow, outcome: Outcome) -> None:
+    """Money is held for as long as nobody knows, and no longer."""
+    ended = [resolution.hold_id for resolution in outcome.resolutions]
+    held = [line.id for line in outcome.lines if line.id is not None]
+    assert ended in ([], [before.hold_id])
+    assert outcome.intent.hold_id == (held[0] if held else None if ended else before.hold_id)
+    if outcome.intent.state in OPEN:
+        assert outcome.intent.hold_id is not None
+
+
+def test_every_situation_has_an_answer_in_the_table() -> None:
+    assert all(situation.expected.keys() == ANSWERS.keys() for situation in SITUATIONS)
+
+
+@pytest.mark.parametrize(
+    ("asked", "delay"), [(0, 5 * SECOND), (1, 5 * SECOND), (2, 30 * SECOND), (3, 5 * MINUTE), (9, 5 * MINUTE)]
+)
+def test_it_is_asked_about_after_5_s_then_30_s_then_every_5_min(asked: int, delay: timedelta) -> None:
+    intent = an_intent(PULL, IntentState.UNKNOWN)._replace(asked=asked)
+    assert outcome_of(intent, Step.QUERY, Unknown("silence"), NOON).intent.due_at == NOON + delay
+
+
+@pytest.mark.parametrize("state", [IntentState.UNKNOWN, IntentState.PENDING, IntentState.REVERSING])
+@pytest.mark.parametrize("answer", ["unknown", "pending"])
+def test_what_is_not_known_after_a_day_is_for_the_operator(state: IntentState, answer: str) -> None:
+    intent = an_intent(PULL, state, suspended=state is IntentState.REVERSING)
+    before, after = (
+        outcome_of(intent, Step.QUERY, ANSWERS[answer], NOON + PATIENCE + more).intent.due_at
+        for more in (-SECOND, SECOND)
+    )
+    assert (before is None, after is None) == (False, True)
+
+
+# With the books
+
+
+class Scene:
+    """Ada, a card of hers, and its network, at a moment that goes on when it is told to."""
+
+    def __init__(self, app: App) -> None:
+        self.network = Answering()
+        self.app = replace(app, rails=Rails({Rail.VISA_DIRECT: self.network}, Rail.VISA_DIRECT))
+        self.moment = NOON
+        self.ada: Person
+        self.source = ""
+
+    async def begin(self) -> None:
+        self.ada = await Town(self.app).person("ada")
+        self.source = await known(self.ada, Rail.VISA_DIRECT)
+
+    def now(self) -> datetime:
+        return self.moment
+
+    async def tops_up(self, *answers: Answer) -> Moved:
+        """Ada tops up 100, and the network answers."""
+        self.network.answers += answers
+        return await top_ups.top_up_wallet(self.ada.ctx(), self.source, money("100"), key=new_key())
+
+    async def withdraws(self, *answers: Answer, speed: PayoutSpeed = PayoutSpeed.INSTANT) -> Moved:
+        """Ada withdraws 40, and the network answers."""
+        self.network.answers += answers
+        return await withdrawals.withdraw(self.ada.ctx(), self.source, money("40"), speed=speed, key=new_key())
+
+    async def take(self) -> Taken:
+        taken = await intents.take(self.app, self.moment)
+        assert taken is not None, "something is due"
+        return taken
+
+    async def works(self, *answers: Answer) -> None:
+        """What is due now is done, and the network answers."""
+        self.network.answers += answers
+        while (taken := await intents.take(self.app, self.moment)) is not None:
+            await intents.see_to(self.app, taken, self.now)
+        assert not self.network.answers, "there was so much to ask"
+
+    async def hears(self, taken: Taken, answer: Answer) -> None:
+        await intents.take_in(self.app, taken, answer, self.moment)
+
+    async def books(self, kind: SettlementKind, amount: int = 100, ref: str = "ref", line: str = "") -> Report:
+        """The network books something about what it calls `ref`, and its books are read."""
+        booked = Settlement(line or kind, ref, kind, Money(amount * 100, Currency.USD), self.moment)
+        self.network.lines.append(booked)
+        return await self.reads()
+
+    async def reads(self) -> Report:
+        return await settlements.reconcile(self.app, Rail.VISA_DIRECT, self.moment)
+
+    async def tally(self) -> Tally:
+        assert (await verify(self.app.database)).problems == []
+        return await tally(self.app, self.ada.id)
+
+    async def intent(self, moved: Moved) -> IntentRow:
+        return (await intents.intents_by_id(self.app, [moved.transfer.id]))[moved.transfer.id]
+
+    async def status(self, moved: Moved) -> TransferStatus:
+        return (await transfers.transfers_by_id(self.ada.ctx(), [moved.transfer.id]))[moved.transfer.id].status
+
+    async def stands(self, moved: Moved) -> tuple[IntentState, TransferStatus]:
+        return (await self.intent(moved)).state, await self.status(moved)
+
+    async def waiting(self) -> list[IntentRow]:
+        return await intents.waiting(self.app)
+
+    def operations(self) -> Counter[str]:
+        return Counter(operation for operation, _ in self.network.asked)
+
+
+APPROVED, DECLINED, UNKNOWN, NOT_SENT = (ANSWERS[name] for name in ("approved", "declined", "unknown", "not sent"))
+PENDING, PROCESSING, PART = (ANSWERS[name] for name in ("pending", "processing", "approved in part"))
+IN_BOOKS, ON_ITS_WAY = (IntentState.APPROVED, TransferStatus.COMPLETED), TransferStatus.PENDING_RAIL
+
+
+@pytest.fixture
+async def scene(app: App, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    scene = Scene(app)
+    monkeypatch.setattr(Context, "now", lambda _: scene.moment)
+    await scene.begin()
+    return scene
+
+
+async def test_what_was_sent_is_not_sent_again_when_a_lease_has_run_out(scene: Scene) -> None:
+    scene.network.answers.clear()
+    with pytest.raises(IndexError):  # the network has no answer, and whoever has asked dies of it
+        await scene.tops_up()
+    scene.moment += LEASE - SECOND
+    assert await intents.take(scene.app, scene.moment) is None, "somebody may still wait for the answer"
+    scene.moment += SECOND
+    taken = await scene.take()
+    assert (taken.intent.state, taken.step) == (IntentState.UNKNOWN, Step.QUERY)
+    assert await intents.take(scene.app, scene.moment) is None, "one alone has it"
+    await scene.hears(taken, APPROVED)
+    assert await scene.tally() == Tally(U=100, C=100)
+    assert scene.operations() == {"pull": 1}
+
+
+async def test_what_a_late_answer_posts_is_posted_once_and_a_newer_state_stays(scene: Scene) -> None:
+    moved = await scene.tops_up(UNKNOWN)
+    scene.moment += 5 * SECOND
+    late = await scene.take()
+    scene.moment += LEASE
+    newer = await scene.take()
+    await scene.hears(newer, UNKNOWN)
+    await scene.hears(late, APPROVED)
+    assert await scene.stands(moved) == (IntentState.UNKNOWN, ON_ITS_WAY)
+    assert await scene.tally() == Tally(U=100, C=100), "what is sure is posted, whoever says it"
+    scene.moment += HOUR
+    await scene.works(APPROVED)
+    assert await scene.stands(moved) == IN_BOOKS
+    assert await scene.tally() == Tally(U=100, C=100)
+
+
+@pytest.mark.parametrize("answer", [UNKNOWN, PENDING, NOT_SENT], ids=["unknown", "pending", "not sent"])
+async def test_a_late_answer_that_says_nothing_changes_nothing(scene: Scene, answer: Answer) -> None:
+    moved = await scene.tops_up(UNKNOWN)
+    scene.moment += 5 * SECOND
+    late = await scene.take()
+    scene.moment += LEASE
+    await scene.works(APPROVED)
+    before = await scene.intent(moved)
+    await scene.hears(late, answer)
+    assert (await scene.intent(moved), await scene.stands(moved)) == (before, IN_BOOKS)
+
+
+@pytest.mark.parametrize(("answer", "left"), [(APPROVED, Tally(U=100, C=100)), (DECLINED, NOTHING)], ids=["yes", "no"])
+@pytest.mark.parametrize("late_first", [True, False])
+async def test_two_who_have_the_same_news_post_it_once(
+    scene: Scene, answer: Answer, left: Tally, late_first: bool
+) -> None:
+    moved = await scene.tops_up(UNKNOWN)
+    scene.moment += 5 * SECOND
+    late = await scene.take()
+    scene.moment += LEASE
+    newer = await scene.take()
+    order = (late, newer) if late_first else (newer, late)
+    await asyncio.gather(*(scene.hears(taken, answer) for taken in order))
+    assert (await scene.intent(moved)).state == ("APPROVED" if answer is APPROVED else "DECLINED")
+    assert (await scene.tally(), await scene.waiting()) == (left, [])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "left"),
+    [(APPROVED, DECLINED, Tally(U=100, C=100)), (DECLINED, APPROVED, NOTHING)],
+    ids=["approved, then declined", "declined, then approved"],
+)
+@pytest.mark.parametrize("stale", [True, False])
+async def test_news_that_contradict_what_is_posted_go_to_the_operator(
+    scene: Scene, first: Answer, second: Answer, left: Tally, stale: bool
+) -> None:
+    moved = await scene.tops_up(UNKNOWN)
+    scene.moment += 5 * SECOND
+    late = newer = await scene.take()
+    if stale:
+        scene.moment += LEASE
+        newer = await scene.take()
+    await scene.hears(newer, first)
+    await scene.hears(late, second)
+    assert await scene.tally() == left, "the books are as the first news had them"
+    [waits] = await scene.waiting()
+    assert (waits.id, waits.state) == (moved.transfer.id, IntentState.UNKNOWN)
+    await intents.resolve(scene.app, waits.id, second, scene.moment)  # type: ignore[arg-type]
+    assert await scene.tally() == left, "what was posted cannot be said otherwise"
+    [waits] = await scene.waiting()
+    await intents.resolve(scene.app, waits.id, first, scene.moment)  # type: ignore[arg-type]
+    assert (await scene.waiting(), await scene.tally()) == ([], left)
+    assert (await scene.intent(moved)).state == ("APPROVED" if first is APPROVED else "DECLINED")
+
+
+async def test_a_contradiction_changes_nothing_of_what_the_bank_has_booked(scene: Scene) -> None:
+    moved = await scene.tops_up(UNKNOWN)
+    scene.moment += 5 * SECOND
+    late = await scene.take()
+    scene.moment += LEASE
+    await scene.works(APPROVED)
+    await scene.books(SettlementKind.SETTLED)
+    await scene.hears(late, DECLINED)
+    assert await scene.stands(moved) == (IntentState.SETTLED, TransferStatus.COMPLETED)
+    assert (await scene.tally(), await scene.waiting()) == (Tally(U=100, B=100), [])
+
+
+async def test_a_network_is_asked_again_until_a_day_is_over_then_the_operator_is(scene: Scene) -> None:
+    moved = await scene.tops_up(UNKNOWN)
+    asked = []
+    while (due_at := (await scene.intent(moved)).due_at) is not None:
+        asked.append(due_at - scene.moment)
+        scene.moment = due_at
+        await scene.works(UNKNOWN)
+    assert asked[:4] == [5 * SECOND, 30 * SECOND, 5 * MINUTE, 5 * MINUTE]
+    assert scene.moment - NOON >= PATIENCE
+    assert [each.id for each in await scene.waiting()] == [moved.transfer.id]
+    assert scene.operations()["pull"] == 1
+
+
+async def test_what_is_hurried_is_asked_about_at_once(scene: Scene) -> None:
+    moved = await scene.tops_up(PENDING)
+    await intents.hurry(scene.app, Rail.VISA_DIRECT, ["ref", "another"], scene.moment)
+    await scene.works(APPROVED)
+    assert await scene.stands(moved) == IN_BOOKS
+
+
+@pytest.mark.parametrize("ended", [APPROVED, DECLINED], ids=["approved", "declined"])
+async def test_what_has_ended_cannot_be_hurried(scene: Scene, ended: Answer) -> None:
+    moved = await scene.tops_up(PENDING)
+    scene.moment += MINUTE
+    await scene.works(ended)
+    await intents.hurry(scene.app, Rail.VISA_DIRECT, ["ref"], scene.moment)
+    assert await intents.take(scene.app, scene.moment + DAY) is None
+    assert (await scene.intent(moved)).due_at is None
+
+
+async def test_what_is_hurried_while_it_is_asked_about_is_asked_about_again(scene: Scene) -> None:
+    """The news may be newer than the answer that is under way."""
+    moved = await scene.tops_up(PENDING)
+    scene.moment += MINUTE
+    first = await scene.take()
+    await intents.hurry(scene.app, Rail.VISA_DIRECT, ["ref"], scene.moment)
+    second = await scene.take()
+    await scene.hears(second, APPROVED)
+    await scene.hears(first, PENDING)
+    assert await scene.stands(moved) == IN_BOOKS
+
+
+async def test_the_operator_can_have_it_asked_about_again(scene: Scene) -> None:
+    moved = await scene.tops_up(UNKNOWN)
+    scene.moment += DAY
+    await scene.works(UNKNOWN)
+    [waits] = await scene.waiting()
+    scene.network.answers.append(APPROVED)
+    await intents.retry(scene.app, waits.id, scene.now)
+    assert (await scene.stands(moved), await scene.waiting()) == (IN_BOOKS, [])
+
+
+@pytest.mark.parametrize(
+    ("word", "stands", "left"),
+    [
+        (APPROVED, IN_BOOKS, Tally(U=100, C=100)),
+        (DECLINED, (IntentState.DECLINED, TransferStatus.DECLINED), NOTHING),
+    ],
+    ids=["approved", "declined"],
+)
+async def test_the_operators_word_ends_it(
+    scene: Scene, word: Answer, stands: tuple[IntentState, TransferStatus], left: Tally
+) -> None:
+    moved = await scene.tops_up(UNKNOWN)
+    scene.moment += DAY
+    late = await scene.take()
+    await scene.hears(late, UNKNOWN)
+    [waits] = await scene.waiting()
+    await intents.resolve(scene.app, waits.id, word, scene.moment)  # type: ignore[arg-type]
+    await scene.hears(late, UNKNOWN)
+    assert (await scene.stands(moved), await scene.tally(), await scene.waiting()) == (stands, left, [])
+
+
+async def test_the_operator_has_no_word_while_a_network_is_asked(scene: Scene) -> None:
+    moved = await scene.tops_up(UNKNOWN)
+    scene.moment += 5 * SECOND
+    under_way = await scene.take()
+    assert not await intents.resolve(scene.app, under_way.intent.id, Approved("00"), scene.moment)
+    await scene.hears(under_way, DECLINED)
+    assert (await scene.stands(moved), await scene.tally()) == (
+        (IntentState.DECLINED, TransferStatus.DECLINED),
+        NOTHING,
+    )
+
+
+async def test_what_could_not_be_sent_is_sent_again_and_after_a_day_waits_for_the_operator(scene: Scene) -> None:
+    moved = await scene.tops_up(NOT_SENT)
+    assert (await scene.intent(moved)).state is IntentState.CREATED
+    scene.moment += MINUTE
+    await scene.works(NOT_SENT)
+    assert scene.operations() == {"pull": 2}
+    scene.moment += DAY
+    await scene.works(NOT_SENT)
+    assert await intents.take(scene.app, scene.moment + DAY) is None
+    [waits] = await scene.waiting()
+    assert waits.id == moved.transfer.id
+    await intents.resolve(scene.app, waits.id, Declined("never sent", "It could not be sent."), scene.moment)
+    assert (await scene.waiting(), await scene.status(moved)) == ([], TransferStatus.DECLINED)
+    assert await scene.tally() == NOTHING
+
+
+async def test_what_a_rail_that_is_not_set_up_would_send_is_not_sent(scene: Scene) -> None:
+    moved = await scene.tops_up(NOT_SENT)
+    scene.moment += MINUTE
+    without = replace(scene.app, rails=Rails())
+    taken = await scene.take()
+    await intents.see_to(without, taken, scene.now)
+    assert (await scene.intent(moved)).state is IntentState.CREATED
+    scene.moment += MINUTE
+    await scene.works(APPROVED)
+    assert await scene.stands(moved) == IN_BOOKS
+
+
+async def test_a_withdrawal_that_failed_is_its_owners_again(scene: Scene) -> None:
+    await scene.tops_up(APPROVED)
+    assert isinstance(await refusal(scene.withdraws(DECLINED)), RailDeclinedError)
+    assert await scene.tally() == Tally(U=100, C=100)
+
+
+async def test_what_was_sent_in_part_only_people_can_put_right(scene: Scene) -> None:
+    await scene.tops_up(APPROVED)
+    moved = await scene.withdraws(PART)
+    assert [each.id for each in await scene.waiting()] == [moved.transfer.id]
+    assert await scene.tally() == Tally(U=60, H=40, C=100)
+
+
+async def test_a_cancelled_withdrawal_is_not_sent_however_late_its_sender_comes(scene: Scene) -> None:
+    await scene.tops_up(APPROVED)
+    moved = await scene.withdraws(speed=PayoutSpeed.STANDARD)
+    await withdrawals.cancel_withdrawal(scene.ada.ctx(), public_id(Kind.WITHDRAWAL, moved.transfer.id))
+    scene.moment += DAY
+    await scene.works()
+    assert (await scene.tally(), scene.operations()) == (Tally(U=100, C=100), {"pull": 1})
+
+
+async def test_a_reversal_is_sent_once_and_then_asked_about(scene: Scene) -> None:
+    moved = await scene.tops_up(PART)
+    assert await scene.tally() == Tally(P=60, C=60)
+    await scene.works(UNKNOWN)
+    scene.moment += MINUTE
+    await scene.works(APPROVED)
+    assert scene.operations() == {"pull": 1, "reverse": 1, "query": 1}
+    assert [call.reversing for _, call in scene.network.asked] == [False, True, True]
+    assert await scene.stands(moved) == (IntentState.REVERSED, TransferStatus.REVERSED)
+    assert await scene.tally() == NOTHING
+
+
+# With the network's books
+
+
+async def test_a_line_about_what_is_not_known_yet_is_taken_when_it_is(scene: Scene) -> None:
+    """The network had no name for it that we knew; its line waits, however long ago it was booked."""
+    moved = await scene.tops_up(UNKNOWN)
+    report = await scene.books(SettlementKind.SETTLED)
+    assert [line.finding for line in report.findings] == [Finding.UNMATCHED]
+    scene.moment += 30 * DAY
+    await scene.books(SettlementKind.SETTLED, 1, "another", "much later")
+    await scene.works(APPROVED)
+    report = await scene.reads()
+    assert [line.line for line in report.findings] == ["much later"]
+    assert await scene.stands(moved) == (IntentState.SETTLED, TransferStatus.COMPLETED)
+    assert await scene.tally() == Tally(U=100, B=100)
+
+
+async def test_a_line_about_what_is_under_way_is_no_finding_and_is_taken_later(scene: Scene) -> None:
+    moved = await scene.tops_up(PENDING)
+    assert (await scene.books(SettlementKind.SETTLED)).findings == []
+    scene.moment += 30 * DAY
+    await scene.books(SettlementKind.SETTLED, 1, "another", "much later")
+    await scene.works(APPROVED)
+    assert (await scene.reads()).taken == 1
+    assert await scene.stands(moved) == (IntentState.SETTLED, TransferStatus.COMPLETED)
+    assert await scene.tally() == Tally(U=100, B=100)
+
+
+async def test_what_the_bank_has_before_it_is_sure_is_settled_once_it_is(scene: Scene) -> None:
+    moved = await scene.tops_up(PROCESSING)
+    assert await scene.tally() == Tally(P=100, C=100)
+    scene.moment += HOUR
+    taken = await scene.take()
+    await scene.books(SettlementKind.SETTLED)
+    assert await scene.tally() == Tally(P=100, B=100)
+    await scene.hears(taken, APPROVED)
+    intent = await scene.intent(moved)
+    assert (intent.state, intent.settled_at) == (IntentState.SETTLED, scene.moment)
+    assert await scene.tally() == Tally(U=100, B=100)
+
+
+async def test_what_the_bank_gives_back_before_it_is_sure_is_gone(scene: Scene) -> None:
+    moved = await scene.tops_up(PROCESSING)
+    scene.moment += HOUR
+    under_way = await scene.take()
+    report = await scene.books(SettlementKind.RETURNED)
+    assert report.findings == []
+    assert await scene.stands(moved) == (IntentState.DECLINED, TransferStatus.DECLINED)
+    await scene.hears(under_way, PROCESSING)
+    assert await scene.stands(moved) == (IntentState.DECLINED, TransferStatus.DECLINED)
+    assert ((await scene.reads()).findings, await scene.tally()) == ([], NOTHING)
+
+
+async def test_what_the_bank_gives_back_after_it_had_it_and_before_it_is_sure_is_gone(scene: Scene) -> None:
+    await scene.tops_up(PROCESSING)
+    await scene.books(SettlementKind.SETTLED)
+    await scene.books(SettlementKind.RETURNED)
+    assert await scene.tally() == Tally(C=-100, B=100)
+    report = await scene.books(SettlementKind.RETURN_SETTLED)
+    assert (report.findings, await scene.tally()) == ([], NOTHING)
+
+
+async def test_a_reversal_that_comes_after_the_bank_had_the_money_leaves_nothing(scene: Scene) -> None:
+    await scene.tops_up(PART)
+    await scene.books(SettlementKind.SETTLED, 60)
+    assert await scene.tally() == Tally(P=60, B=60)
+    await scene.works(UNKNOWN)
+    await scene.books(SettlementKind.RETURNED, 60)
+    report = await scene.books(SettlementKind.RETURN_SETTLED, 60)
+    assert (report.findings, await scene.tally()) == ([], Tally(P=60, B=60))
+    await scene.works(APPROVED)
+    assert await scene.tally() == Tally(C=-60, B=60)
+    report = await scene.reads()
+    assert (report.findings, await scene.tally()) == ([], NOTHING)
+
+
+async def test_a_line_is_taken_once_by_two_who_read_the_books_at_once(scene: Scene) -> None:
+    await scene.tops_up(APPROVED)
+    scene.network.lines.append(
+        Settlement("line", "ref", SettlementKind.SETTLED, Money(100_00, Currency.USD), scene.moment)
+    )
+    await asyncio.gather(scene.reads(), scene.reads())
+    assert await scene.tally() == Tally(U=100, B=100)
+
+
+async def test_what_is_not_booked_in_five_days_is_overdue(scene: Scene) -> None:
+    moved = await scene.tops_up(APPROVED)
+    scene.moment += 4 * DAY
+    assert (await scene.reads()).overdue == []
+    scene.moment += 2 * DAY
+    assert [each.id for each in (await scene.reads()).overdue] == [moved.transfer.id]
