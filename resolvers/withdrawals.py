@@ -71,7 +71,7 @@ async def cancel_withdrawal(ctx: Context, public_id: str) -> TransferRow:
     transfer_id = key_of(public_id, Kind.WITHDRAWAL)
     found = {} if transfer_id is None else await intents.intents_by_id(ctx.app, [transfer_id])
     intent = None if transfer_id is None else found.get(transfer_id)
-    if intent is None or intent.owner_id != viewer.user_id:
+    if intent is None or intent.owner_id != viewer.user_id or intent.direction is not Direction.PUSH:
         raise Refused(NotFoundError("You have no such withdrawal.", ("transferId",)))
     # Claimed first, because whoever sends it claims it too. If this process dies then, the hold is let go later.
     due_at = ctx.now()

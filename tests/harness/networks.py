@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from models.funding import FundingSource, SourceKind
@@ -11,7 +11,7 @@ from models.money import Money
 from models.security import SecurityEventKind
 from models.transfers import Rail, RailEnvironment
 from rails import Answer, Call, Linked, SandboxRail, Settlement, Source, Vault
-from resolvers import funding, linking, security
+from resolvers import funding, intents, linking, security
 from resolvers.context import App
 from resolvers.funding import FundingSourceRow
 from resolvers.ids import public_id
@@ -71,6 +71,16 @@ async def events(person: Person) -> list[SecurityEventKind]:
 
 def id_of(source: FundingSourceRow) -> str:
     return public_id(funding.SOURCES[source.kind], source.id)
+
+
+async def go_on(app: App, **later: float) -> None:
+    """What the worker does of all that is due after a while: `seconds`, `minutes`, `hours`."""
+
+    def now() -> datetime:
+        return datetime.now(UTC) + timedelta(**later)
+
+    while (taken := await intents.take(app, now())) is not None:
+        await intents.see_to(app, taken, now)
 
 
 class Asked(NamedTuple):
