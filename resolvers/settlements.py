@@ -4,6 +4,7 @@ What fits an intent is posted: the bank has the money, or has taken it back. Wha
 finding and changes nothing: people look at it. A line is taken once, however often it is told.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from sqlmodel import col
 
 from ledger import Line, Order, Write
 from ledger.kinds import top_up, withdrawal
-from models.database import Command, Query, columns_of, insert_rows
+from models.database import Command, Query, UniqueError, columns_of, insert_rows
 from models.ids import HOUSE, new_id
 from models.money import Currency
 from models.rails import Direction, Finding, IntentState, RailIntent, SettlementKind, SettlementRow
@@ -109,9 +110,11 @@ async def reconcile(app: App, rail: Rail, now: datetime) -> Report:
     taken = 0
     for line in await _told(app, app.rails.adapters[rail]):
         known = await app.database.first(_known, on_rail=rail, told=line.line)
-        if known is None:
-            known = await _take(app, rail, line, now)
-            taken += known is not None and known.finding is Finding.MATCHED
+        if known is not None:
+            continue
+        with suppress(UniqueError):  # another process has taken it at this moment
+            found = await _take(app, rail, line, now)
+            taken += found is not None and found.finding is Finding.MATCHED
     return (await outstanding(app, rail, now))._replace(taken=taken)
 
 
