@@ -80,6 +80,7 @@ class RailIntent(SQLModel, table=True):
         Index("rail_intents_due", "due_at", **_DUE),
         Index("rail_intents_by_network_ref", "rail", "network_ref"),
         Index("rail_intents_by_owner", "owner_id", "id"),
+        Index("rail_intents_by_state", "rail", "state", "submitted_at"),
         UniqueConstraint("opened_by", name="an_intent_for_each_request"),
         UniqueConstraint("trace", name="traces_are_unique"),
         one_of_check("direction", Direction),

@@ -25,6 +25,7 @@ from rails.interface import (
     VerifiesDeposits,
 )
 from rails.sandbox import SandboxRail
+from rails.sandbox_books import SandboxBooks
 from rails.vault import Kept, Vault
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "RailAdapter",
     "Rails",
     "Rejected",
+    "SandboxBooks",
     "SandboxRail",
     "Secrets",
     "Settlement",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from models.funding import SourceKind
 from models.transfers import Rail
 from rails.interface import RailAdapter
-from rails.sandbox import SandboxRail
+from rails.sandbox import Books, SandboxRail
 from rails.vault import Vault
 
 
@@ -31,6 +31,6 @@ class Rails:
         return self.cards if kind is SourceKind.CARD else self.banks
 
 
-def sandbox_rails(vault: Vault | None) -> Rails:
+def sandbox_rails(vault: Vault | None, books: Books | None = None) -> Rails:
     """The embedded rail alone: play money."""
-    return Rails({Rail.SANDBOX: SandboxRail(vault)}, vault=vault)
+    return Rails({Rail.SANDBOX: SandboxRail(vault, books)}, vault=vault)

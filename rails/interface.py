@@ -144,6 +144,8 @@ class Capabilities(NamedTuple):
     """Whether a pull can be taken back."""
     settles: bool = True
     """Whether it tells what has been booked."""
+    books_every_seconds: float = 3_600
+    """How often it is worth a look what has been."""
 
 
 class Linked(NamedTuple):

@@ -6,11 +6,11 @@ should type a real number here.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from models.funding import SourceKind
 from models.money import Currency, Money
-from models.rails import PayoutSpeed
+from models.rails import Direction, PayoutSpeed
 from models.transfers import Rail, RailEnvironment
 from rails.interface import (
     AccountNumber,
@@ -38,6 +38,16 @@ class Behaviour(NamedTuple):
     answer: Answer = Approved(APPROVED)
     later: Answer = Approved(APPROVED)
     """What `query` says of it, where the first answer left it open."""
+    comes_back: Mapping[Direction, str] = {}
+    """Which way the money does not stay where it went, and the code with which it comes back."""
+
+
+class Books(Protocol):
+    """What the sandbox has booked."""
+
+    async def booked(self) -> Sequence[Settlement]:
+        """The lines that nobody may have taken yet, oldest first. Raises UnreachableError."""
+        ...
 
 
 FINE = "fine"
@@ -49,6 +59,8 @@ BEHAVIOURS = {
     "expired": Behaviour(Declined("54", "The card has expired.")),
     "slow": Behaviour(Pending()),
     "fails-later": Behaviour(Pending(), Declined("05", "The card was declined.")),
+    "disputed": Behaviour(comes_back={Direction.PULL: "10.4"}),
+    "closed": Behaviour(comes_back={Direction.PUSH: "R02"}),
 }
 CARDS = {
     "4242424242424242": FINE,
@@ -61,9 +73,11 @@ CARDS = {
     "4000000000000069": "expired",
     "4000000000000077": "slow",
     "4000000000000341": "fails-later",
+    "4000000000000259": "disputed",
 }
 ACCOUNTS = {
     "000123456789": FINE,
+    "000111111113": "closed",
     "000111111116": "declined",
     "000222222227": "no-funds",
     "000333333335": "slow",
@@ -76,17 +90,19 @@ class SandboxRail:
 
     rail = Rail.SANDBOX
     environment = RailEnvironment.SANDBOX
-    capabilities = Capabilities(
-        pulls=frozenset(SourceKind),
-        pushes=frozenset(SourceKind),
-        speeds=frozenset(PayoutSpeed),
-        currencies=frozenset(Currency),
-        reverses=True,
-        settles=False,
-    )
 
-    def __init__(self, secrets: Secrets | None = None) -> None:
+    def __init__(self, secrets: Secrets | None = None, books: Books | None = None) -> None:
+        self.capabilities = Capabilities(
+            pulls=frozenset(SourceKind),
+            pushes=frozenset(SourceKind),
+            speeds=frozenset(PayoutSpeed),
+            currencies=frozenset(Currency),
+            reverses=True,
+            settles=books is not None,
+            books_every_seconds=10,  # whoever tries it out waits for it
+        )
         self._secrets = secrets
+        self._books = books
 
     async def link(self, source: Source, deposits: tuple[Money, Money] | None) -> Linked:
         assert self._secrets is not None, "whoever links cards has a vault"
@@ -97,22 +113,22 @@ class SandboxRail:
         pass
 
     async def pull(self, call: Call) -> Answer:
-        return _behaviour(call).answer
+        return _named(call, _behaviour(call).answer)
 
     async def push(self, call: Call) -> Answer:
-        return _behaviour(call).answer
+        return _named(call, _behaviour(call).answer)
 
     async def reverse(self, call: Call) -> Answer:
         return Approved(APPROVED)
 
     async def query(self, call: Call) -> Answer:
-        return Approved(APPROVED) if call.reversing else _behaviour(call).later
+        return Approved(APPROVED) if call.reversing else _named(call, _behaviour(call).later)
 
     def notices(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Sequence[Notice]:
         return ()
 
     async def settlements(self, since: datetime) -> Sequence[Settlement]:
-        return ()
+        return () if self._books is None else await self._books.booked()
 
     async def close(self) -> None:
         pass
@@ -129,3 +145,9 @@ def behaviour_of(secret: CardNumber | AccountNumber) -> str:
 
 def _behaviour(call: Call) -> Behaviour:
     return BEHAVIOURS[call.source.reference]
+
+
+def _named(call: Call, answer: Answer) -> Answer:
+    if isinstance(answer, Approved | Declined | Pending):
+        return answer._replace(network_ref=f"sandbox_{call.id.hex}")
+    return answer

@@ -104,8 +104,8 @@ async def _reconcile(app: App, name: str | None) -> int:
             unread.append(f"the books of {rail} cannot be read: {error}")
             continue
         reports.append(report)
-        counts = f"{report.taken:,} new lines fit, {len(report.findings):,} do not, {len(report.overdue):,} are overdue"
-        console.print(f"{rail}: {counts}.")
+        fit, unfit, overdue = report.taken, len(report.findings), len(report.overdue)
+        console.print(f"{rail}: {fit:,} new lines that fit, {unfit:,} that do not; {overdue:,} overdue.")
     await _show(app, console, reports)
     if unread:
         raise NetworkError(f"Not all is known: {'; '.join(unread)}")

@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from models.database import Database
 from models.transfers import Rail, RailEnvironment
-from rails import RailAdapter, Rails, SandboxRail, Secrets, Vault
+from rails import RailAdapter, Rails, SandboxBooks, SandboxRail, Secrets, Vault
 from server.bank_rails import ach_rail, iso20022_rail
 from server.exits import WrongSettingError
 from server.settings import Settings
@@ -13,13 +14,13 @@ from server.visa import visa_rail
 
 
 @asynccontextmanager
-async def networks(settings: Settings, vault: Vault | None) -> AsyncIterator[Rails]:
+async def networks(settings: Settings, vault: Vault | None, database: Database) -> AsyncIterator[Rails]:
     """The rails for as long as the block runs. Raises WrongSettingError."""
     async with AsyncExitStack() as stack:
         adapters = {} if vault is None else _set_up(settings, vault)
         for adapter in adapters.values():
             stack.push_async_callback(adapter.close)
-        yield _chosen(settings, adapters, vault)
+        yield _chosen(settings, adapters, SandboxRail(vault, SandboxBooks(database)), vault)
 
 
 def _set_up(settings: Settings, secrets: Secrets) -> dict[Rail, RailAdapter]:
@@ -27,7 +28,9 @@ def _set_up(settings: Settings, secrets: Secrets) -> dict[Rail, RailAdapter]:
     return {adapter.rail: adapter for adapter in adapters if adapter is not None}
 
 
-def _chosen(settings: Settings, adapters: Mapping[Rail, RailAdapter], vault: Vault | None) -> Rails:
+def _chosen(
+    settings: Settings, adapters: Mapping[Rail, RailAdapter], embedded: SandboxRail, vault: Vault | None
+) -> Rails:
     cards, banks = settings.card_rail, settings.bank_rail
     for name, rail in {"HATFUL_CARD_RAIL": cards, "HATFUL_BANK_RAIL": banks}.items():
         if rail is not Rail.SANDBOX and rail not in adapters:
@@ -37,5 +40,5 @@ def _chosen(settings: Settings, adapters: Mapping[Rail, RailAdapter], vault: Vau
         raise WrongSettingError(
             "Real money does not go with the sandbox's: set HATFUL_CARD_RAIL and HATFUL_BANK_RAIL to other rails."
         )
-    sandbox: Mapping[Rail, RailAdapter] = {} if live else {Rail.SANDBOX: SandboxRail(vault)}
+    sandbox: Mapping[Rail, RailAdapter] = {} if live else {embedded.rail: embedded}
     return Rails({**sandbox, **adapters}, cards, banks, vault)

@@ -24,7 +24,7 @@ async def running(settings: Settings, tries: Tries | None = None) -> AsyncIterat
         ledger = Ledger(database)
         await ledger.start()
         try:
-            async with open_vault(settings, database) as vault, networks(settings, vault) as rails:
+            async with open_vault(settings, database) as vault, networks(settings, vault, database) as rails:
                 yield App(database, ledger, _policy(settings), rails, tries=tries or TriesInMemory())
         finally:
             await ledger.stop()

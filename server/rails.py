@@ -11,7 +11,7 @@ import structlog
 from ledger import LedgerError
 from models.database import DatabaseError
 from models.transfers import Rail
-from rails import UnreachableError
+from rails import RailAdapter, UnreachableError
 from resolvers import intents, settlements
 from resolvers.context import App
 from resolvers.intents import Taken
@@ -22,7 +22,6 @@ EVERY_SECONDS = 1.0
 """How long what has become due waits at most, about."""
 AT_ONCE = 8
 """How many networks' answers one process waits for at a time."""
-BOOKS_EVERY_SECONDS = 3_600.0
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("hatful.rails")
 
@@ -33,7 +32,7 @@ def asking_networks(app: App) -> AbstractAsyncContextManager[None]:
 
 
 def reading_books(app: App) -> AbstractAsyncContextManager[None]:
-    """Takes what networks have booked, now and then, for as long as the block runs."""
+    """Takes what networks have booked, as often as each is worth it, for as long as the block runs."""
     return beside(_read(app), "settlements")
 
 
@@ -77,11 +76,17 @@ async def _see_to(app: App, taken: Taken, places: asyncio.Semaphore) -> None:
 
 
 async def _read(app: App) -> None:
+    async with asyncio.TaskGroup() as group:
+        for adapter in app.rails.adapters.values():
+            if adapter.capabilities.settles:
+                group.create_task(_read_one(app, adapter))
+
+
+async def _read_one(app: App, adapter: RailAdapter) -> None:
     while True:
         # Not all processes at the same time: whoever comes first has done it for the others.
-        await asyncio.sleep(BOOKS_EVERY_SECONDS * random.uniform(0.5, 1.5))
-        for rail in app.rails.adapters:
-            await _reconcile(app, rail)
+        await asyncio.sleep(adapter.capabilities.books_every_seconds * random.uniform(0.5, 1.5))
+        await _reconcile(app, adapter.rail)
 
 
 async def _reconcile(app: App, rail: Rail) -> None:

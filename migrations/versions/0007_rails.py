@@ -189,6 +189,7 @@ def _create_tables() -> None:
     )
     op.create_index("rail_intents_by_network_ref", "rail_intents", ["rail", "network_ref"], unique=False)
     op.create_index("rail_intents_by_owner", "rail_intents", ["owner_id", "id"], unique=False)
+    op.create_index("rail_intents_by_state", "rail_intents", ["rail", "state", "submitted_at"], unique=False)
     is_due = sa.text("due_at IS NOT NULL")
     op.create_index(
         "rail_intents_due", "rail_intents", ["due_at"], unique=False, sqlite_where=is_due, postgresql_where=is_due

@@ -157,10 +157,10 @@ class Answering(SandboxRail):
     """A network that answers as it is told to: the next answer to whatever it is asked next."""
 
     rail = Rail.VISA_DIRECT
-    capabilities = SandboxRail.capabilities._replace(settles=True)
 
     def __init__(self) -> None:
         super().__init__()
+        self.capabilities = self.capabilities._replace(settles=True)
         self.answers: deque[Answer] = deque()
         self.asked: list[tuple[str, Call]] = []
         self.lines: list[Settlement] = []

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
+from sqlalchemy import update
 
 from models.money import Currency, Money
-from models.rails import Direction, IntentState, PayoutSpeed
+from models.rails import Direction, IntentState, PayoutSpeed, RailIntent
 from rails import Answer, Approved, Declined, Unknown
 from resolvers import top_ups, withdrawals
 from resolvers.context import App
@@ -16,9 +18,11 @@ from resolvers.ids import Kind, public_id
 from resolvers.intents import Taken, intents_by_id, take_in
 from resolvers.outcomes import PATIENCE, IntentRow, Step
 from server import desk
-from server.exits import OutdatedDatabaseError, TransferError, WrongSettingError
+from server.exits import NetworkError, OutdatedDatabaseError, TransferError, WrongSettingError
 from server.process import running
 from server.settings import Settings, load
+from tests.harness.backdoor import backdoor
+from tests.harness.server import free_port
 from tests.harness.tally import Tally, tally
 from tests.harness.town import SLOW, Town, money, new_key
 
@@ -64,7 +68,7 @@ async def opened(app: App, direction: Direction) -> IntentRow:
     return await read(app, moved.transfer.id)
 
 
-async def read(app: App, intent_id: Any) -> IntentRow:
+async def read(app: App, intent_id: UUID) -> IntentRow:
     return (await intents_by_id(app, [intent_id]))[intent_id]
 
 
@@ -181,6 +185,80 @@ def test_says_what_it_cannot_find(settings: Settings) -> None:
             desk.resolve(settings, name, "approved")
     with pytest.raises(WrongSettingError, match="must be approved or declined"):
         desk.resolve(settings, id_of(intent), "maybe")
+
+
+# Books
+
+
+@pytest.fixture
+def booked(settings: Settings) -> IntentRow:
+    """A top-up of long ago, which the sandbox has in its books."""
+
+    async def top_up(app: App) -> IntentRow:
+        ada = await Town(app).person("ada")
+        return await read(app, (await ada.tops_up("100")).transfer.id)
+
+    intent: IntentRow = within(settings, top_up)
+    alter(settings, submitted_at=datetime.now(UTC) - timedelta(days=6))
+    return intent
+
+
+def alter(settings: Settings, **columns: object) -> None:
+    """Changes what is known of all that was asked of networks."""
+
+    async def run() -> None:
+        async with backdoor(settings.database_url) as database:
+            await database.run(update(RailIntent).values(columns))
+
+    asyncio.run(run())
+
+
+def test_reads_the_books_and_says_that_all_of_it_fits(settings: Settings, booked: IntentRow, said: Said) -> None:
+    desk.list_waiting(settings)
+    assert "Not booked yet, though it should be" in said()
+    assert desk.reconcile(settings, "SANDBOX") == 0
+    assert said() == "SANDBOX: 1 new lines that fit, 0 that do not; 0 overdue.\n"
+    assert books(settings, booked) == Tally(U=100, B=100)
+    assert desk.reconcile(settings) == 0
+    assert said() == "SANDBOX: 0 new lines that fit, 0 that do not; 0 overdue.\n"
+    desk.list_waiting(settings)
+    assert said() == "Nothing waits for you.\n"
+
+
+def test_names_each_line_that_does_not_fit(settings: Settings, booked: IntentRow, said: Said) -> None:
+    alter(settings, moved=9900)
+    for _ in range(2):
+        assert desk.reconcile(settings) == 1
+        counts, title, _, line, *_ = said().splitlines()
+        assert counts == "SANDBOX: 0 new lines that fit, 1 that do not; 1 overdue."
+        assert title.strip() == "Lines that do not fit"
+        for cell in ("SANDBOX", f"sandbox_{booked.id.hex}", "SETTLED", "100.00 USD", "WRONG_AMOUNT"):
+            assert cell in line
+    desk.list_waiting(settings)
+    assert "WRONG_AMOUNT" in said()
+    assert books(settings, booked) == Tally(U=100, C=100)
+
+
+def test_names_what_should_have_been_booked(settings: Settings, booked: IntentRow, said: Said) -> None:
+    alter(settings, network_ref=None)
+    assert desk.reconcile(settings) == 1
+    counts, title, _, row = said().splitlines()
+    assert counts == "SANDBOX: 0 new lines that fit, 0 that do not; 1 overdue."
+    assert title.strip() == "Not booked yet, though it should be"
+    assert all(cell in row for cell in (id_of(booked), "@ada", "100.00 USD", "APPROVED"))
+
+
+def test_says_which_books_cannot_be_read_and_reads_the_others(
+    settings: Settings, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HATFUL_STRIPE_API_KEY", "sk_test_nobody")
+    monkeypatch.setenv("HATFUL_STRIPE_URL", f"http://127.0.0.1:{free_port()}")
+    settings = load(database=settings.database_url)
+    with pytest.raises(NetworkError, match="the books of STRIPE cannot be read: "):
+        desk.reconcile(settings)
+    assert said() == "SANDBOX: 0 new lines that fit, 0 that do not; 0 overdue.\n"
+    with pytest.raises(NetworkError, match="'VISA' is no rail that is set up here: there is SANDBOX, STRIPE"):
+        desk.reconcile(settings, "VISA")
 
 
 def test_refuses_a_database_without_the_tables(empty_database_url: str) -> None:

@@ -31,6 +31,7 @@ class Network(Answering):
 
     def __init__(self) -> None:
         super().__init__()
+        self.capabilities = self.capabilities._replace(books_every_seconds=0.01)
         self.open = asyncio.Event()
         self.open.set()
         self.waiting = 0
@@ -98,7 +99,6 @@ async def scene(database: Database, ledger: Ledger) -> Scene:
 @pytest.fixture(autouse=True)
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rails, "EVERY_SECONDS", 0.01)
-    monkeypatch.setattr(rails, "BOOKS_EVERY_SECONDS", 0.01)
 
 
 async def until(holds: Callable[[], bool]) -> None:
