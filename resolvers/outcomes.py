@@ -131,8 +131,15 @@ def _suspended(intent: IntentRow, answer: Approved, now: datetime) -> Outcome:
         due_at=now,
         asked=0,
     )
-    lines = () if intent.suspended else top_up.suspended(intent.owner_id, moved)
-    return Outcome(back, top_up.SUSPENDED, lines, _let_go(intent))
+    return Outcome(back, top_up.SUSPENDED, _suspended_lines(intent, moved.minor_units), _let_go(intent))
+
+
+def _suspended_lines(intent: IntentRow, moved: int) -> tuple[Line, ...]:
+    """Has as much in suspense as was moved: while the bank was under way with it, that was all of it."""
+    more = moved - intent.suspended
+    if more > 0:
+        return top_up.suspended(intent.owner_id, intent.money(more))
+    return top_up.reversed_lines(intent.owner_id, intent.money(-more)) if more else ()
 
 
 def _processing(intent: IntentRow, now: datetime) -> Outcome:

@@ -362,6 +362,17 @@ async def test_a_reversal_is_sent_once_and_then_asked_about(scene: Scene) -> Non
     assert await scene.tally() == NOTHING
 
 
+async def test_of_what_was_on_its_way_a_part_has_come_and_goes_back(scene: Scene) -> None:
+    await scene.tops_up(PROCESSING)
+    assert await scene.tally() == Tally(P=100, C=100)
+    scene.moment += HOUR
+    taken = await scene.take()
+    await scene.hears(taken, PART)
+    assert await scene.tally() == Tally(P=60, C=60)
+    await scene.works(APPROVED)
+    assert await scene.tally() == NOTHING
+
+
 # With the network's books
 
 
