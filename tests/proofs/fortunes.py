@@ -168,7 +168,7 @@ class Life:
     async def _operator_asks_again(self) -> None:
         waiting = await intents.waiting(self._world.app)
         if waiting:
-            await intents.retry(self._world.app, self._random.choice(waiting), self._world.clock.now())
+            await intents.retry(self._world.app, self._random.choice(waiting).id, self._world.clock.now)
 
     async def _attempt(self, *works: Coroutine[Any, Any, None]) -> None:
         """Does some things at once; perhaps the process dies of one of them."""

@@ -44,7 +44,7 @@ from rails.visa import VisaRail
 from rails.visa_requests import rrn, stan
 from resolvers import funding, intents, settlements
 from resolvers.context import App, Policy
-from resolvers.intents import IntentRow
+from resolvers.outcomes import IntentRow
 from resolvers.settlements import Report
 from server.rails import hear_of
 from server.visa import visa_settings
@@ -240,7 +240,7 @@ class Outside:
         for intent in await intents.waiting(self.app):
             answer = await self._word(intent, movements[intent.rail])
             if answer is not None:
-                await intents.resolve(self.app, intent, answer, self.clock.now())
+                await intents.resolve(self.app, intent.id, answer, self.clock.now())
                 decided += 1
         return decided
 
@@ -368,7 +368,7 @@ async def _stripe(person: Person, stage: StripeStage, token: str) -> Purse:
     kind = SourceKind.BANK_ACCOUNT if token == "tok_account" else SourceKind.CARD
     linked = await stage.linked(a_source(token, kind))
     if kind is SourceKind.BANK_ACCOUNT:
-        assert await stage.adapter.verify(linked, (Money(32, Currency.USD), Money(45, Currency.USD)))  # type: ignore[attr-defined]
+        assert await stage.adapter.verify(linked, (32, 45))  # type: ignore[attr-defined]
     id_ = await known(person, Rail.STRIPE, linked.reference, kind)
     return Purse(id_, Rail.STRIPE, (Currency.USD,), tuple(PayoutSpeed))
 
