@@ -22,6 +22,7 @@ from resolvers.errors import Refused
 from resolvers.ids import Kind, public_id
 from resolvers.inputs import MoneyAsked
 from resolvers.transfers import Moved
+from tests.harness.simulator import Simulator
 from tests.harness.town import money, new_key
 from tests.proofs.mortal import Died, dying
 from tests.proofs.outside import NETWORKS, Judgement, Outside, Purse
@@ -32,12 +33,17 @@ MOST_UNITS = 20_000
 DEATHS = 0.3
 FAULTS = 0.6
 CODES = ("05", "51", "91")
+OPERATIONS = ("pull", "pull", "push", "push", "reverse", "query", "report", "line", "webhook")
 PAUSES: Sequence[dict[str, float]] = (
     *({"seconds": seconds} for seconds in (1.0, 6.0, 40.0)),
     *({"minutes": minutes} for minutes in (2.0, 6.0, 11.0)),
     *({"hours": hours} for hours in (1.0, 5.0)),
     *({"days": days} for days in (1.01, 2.5)),
 )
+
+
+Fault = tuple[str, dict[str, Any]]
+"""What a fault does, and what else it says of itself."""
 
 
 class Request(NamedTuple):
@@ -222,51 +228,64 @@ class Life:
             self.counts["given back"] += 1
 
     def _goes_wrong(self) -> None:
-        network = self._random.choice(list(NETWORKS.values()))
-        operation = self._random.choice(
-            ("pull", "pull", "push", "push", "reverse", "query", "report", "line", "webhook")
-        )
-        does, more = self._fault(network, operation)
-        names = {"report": "reports" if network == "visa" else "settlements", "line": "settlement"}
-        if operation == "webhook":
-            network = "stripe"
-        self._world.simulator.fault(f"{network}.{names.get(operation, operation)}", does, **more)
+        self._world.spoilt |= go_wrong(self._world.simulator, self._random)
         self.counts["faults"] += 1
 
-    def _fault(self, network: str, operation: str) -> tuple[str, dict[str, Any]]:
-        lots = self._random
-        broken: Sequence[tuple[str, dict[str, Any]]] = (
-            ("SILENT", {"moves": lots.random() < 0.5}),
-            ("DROPPED", {"moves": lots.random() < 0.5}),
-            ("MALFORMED", {"moves": lots.random() < 0.5}),
-            ("STATUS", {"status": lots.choice((500, 503, 504)), "moves": lots.random() < 0.5}),
-            ("STATUS", {"status": lots.choice((401, 429)), "moves": False}),
-        )
-        later = {
-            "seconds": lots.choice((3, 600, 20_000)),
-            "becomes": lots.choice(("COMPLETED", "FAILED")),
-            "code": "05",
-        }
-        taken: Sequence[tuple[str, dict[str, Any]]] = (
-            ("PENDING", later),
-            ("DUPLICATE", later),
-            ("DECLINED", {"code": lots.choice(CODES)}),
-        )
-        part = [("PARTIAL", {"amount": lots.randint(1, 99)})] * 3
-        back = ("RETURNED", {"seconds": lots.choice((60, 100_000, 300_000)), "code": "R01"})
-        match operation:
-            case "pull":
-                return lots.choice([*broken, *taken, back, *part])
-            case "push":
-                return lots.choice([*broken, *taken, back])
-            case "reverse":
-                return lots.choice([*broken, ("PENDING", {**later, "seconds": 600}), ("DECLINED", {"code": "05"})])
-            case "line":
-                self._world.spoilt = True
-                kind = lots.choice(("MISSING", "WRONG", "EXTRA"))
-                return f"SETTLEMENT_{kind}", {"amount": 1}
-            case "webhook":
-                kinds = ("DELAYED", "DOUBLED", "REORDERED", "LOST", "BADLY_SIGNED", "STALE")
-                return lots.choice(kinds), {"seconds": 30}
-            case _:
-                return lots.choice(broken)
+
+def go_wrong(simulator: Simulator, lots: Random, *, never: Sequence[str] = ()) -> bool:
+    """Has something go wrong outside the next time. Whether that spoils what networks tell of their books."""
+    network = lots.choice(list(NETWORKS.values()))
+    operation = lots.choice(OPERATIONS)
+    faults = [fault for fault in _faults(operation, lots) if fault[0] not in never]
+    does, more = lots.choice(faults)
+    simulator.fault(_name(network, operation), does, **more)
+    return operation == "line"
+
+
+def _name(network: str, operation: str) -> str:
+    match operation:
+        case "webhook":
+            return "stripe.webhook"  # the others send none
+        case "report":
+            return "visa.reports" if network == "visa" else f"{network}.settlements"
+        case "line":
+            return f"{network}.settlement"
+        case _:
+            return f"{network}.{operation}"
+
+
+def _faults(operation: str, lots: Random) -> Sequence[Fault]:
+    """What can go wrong with an operation."""
+    later = {"seconds": lots.choice((3, 600, 20_000)), "becomes": lots.choice(("COMPLETED", "FAILED")), "code": "05"}
+    taken_up: Sequence[Fault] = (
+        ("PENDING", later),
+        ("DUPLICATE", later),
+        ("DECLINED", {"code": lots.choice(CODES)}),
+        ("RETURNED", {"seconds": lots.choice((60, 100_000, 300_000)), "code": "R01"}),
+    )
+    match operation:
+        case "pull":
+            return [*_breaks(lots), *taken_up, *[("PARTIAL", {"amount": lots.randint(1, 99)})] * 3]
+        case "push":
+            return [*_breaks(lots), *taken_up]
+        case "reverse":
+            return [*_breaks(lots), ("PENDING", {**later, "seconds": 600}), ("DECLINED", {"code": "05"})]
+        case "line":
+            return [(f"SETTLEMENT_{kind}", {"amount": 1}) for kind in ("MISSING", "WRONG", "EXTRA")]
+        case "webhook":
+            kinds = ("DELAYED", "DOUBLED", "REORDERED", "LOST", "BADLY_SIGNED", "STALE")
+            return [(kind, {"seconds": 30}) for kind in kinds]
+        case _:
+            return _breaks(lots)
+
+
+def _breaks(lots: Random) -> list[Fault]:
+    """What can go wrong with an answer, whether the money moves or not."""
+    moves = {"moves": lots.random() < 0.5}
+    return [
+        ("SILENT", moves),
+        ("DROPPED", moves),
+        ("MALFORMED", moves),
+        ("STATUS", {"status": lots.choice((500, 503, 504)), **moves}),
+        ("STATUS", {"status": lots.choice((401, 429)), "moves": False}),
+    ]

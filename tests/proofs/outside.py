@@ -378,11 +378,16 @@ async def told(world: Outside) -> AsyncIterator[None]:
     """Has Stripe tell the application what happens, as long as the block runs."""
     webhooks = Webhooks(world.networks, partial(hear_of, world.app))
     async with listening(Starlette(routes=[Route(PATH, webhooks, methods=["POST"])])) as url:
-        async with httpx2.AsyncClient(trust_env=False) as http:
-            answer = await http.post(
-                f"{world.simulator.addresses['stripe']}/v1/webhook_endpoints",
-                data={"url": f"{url}/webhooks/stripe", "enabled_events[0]": "*"},
-                headers={"authorization": "Bearer sk_test_simulator", "stripe-version": "2026-10-28.endive"},
-            )
-        assert answer.is_success, answer.text
+        await tell(world.simulator, url)
         yield
+
+
+async def tell(simulator: Simulator, url: str) -> None:
+    """Has Stripe tell a server what happens."""
+    async with httpx2.AsyncClient(trust_env=False) as http:
+        answer = await http.post(
+            f"{simulator.addresses['stripe']}/v1/webhook_endpoints",
+            data={"url": f"{url}/webhooks/stripe", "enabled_events[0]": "*"},
+            headers={"authorization": "Bearer sk_test_simulator", "stripe-version": "2026-10-28.endive"},
+        )
+    assert answer.is_success, answer.text
