@@ -15,6 +15,7 @@ is due again. `turn` tells an answer that comes too late. Each change of the boo
 the same news post it once.
 """
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
@@ -35,7 +36,7 @@ from models.rails import Direction, IntentState, PayoutSpeed, RailIntent
 from models.transfers import Rail, RailEnvironment, Transfer, TransferStatus
 from models.types import Id, Timestamp
 from rails import Answer, Approved, Call, Declined, NotSent, Pending, RailAdapter, Rejected, Source, Unknown
-from resolvers import funding
+from resolvers import freezes, funding
 from resolvers.context import App
 
 LEASE = timedelta(seconds=90)
@@ -275,10 +276,18 @@ async def see_to(app: App, taken: Taken, clock: Callable[[], datetime]) -> None:
     if step is Step.LET_GO:
         await _post(app, _cancelled(intent), clock())
         return
-    source = await funding.source_by_id(app, intent.source_id)
+    source, frozen = await asyncio.gather(  # in one trip
+        funding.source_by_id(app, intent.source_id), freezes.frozen_among(app.database, [intent.owner_id])
+    )
     adapter = app.rails.adapters.get(intent.rail)
-    if adapter is None:
-        answer: Answer = Unknown(f"the rail {intent.rail} is not set up here")
+    answer: Answer
+    if step is Step.SUBMIT and frozen and intent.direction is Direction.PUSH:  # it waits, and can be cancelled
+        await _post(app, Outcome(intent._replace(state=IntentState.CREATED, due_at=clock() + POLLS[-1])), clock())
+        return
+    if step is Step.SUBMIT and frozen:
+        answer = Rejected("its owner is frozen")
+    elif adapter is None:
+        answer = Unknown(f"the rail {intent.rail} is not set up here")
     else:
         answer = await _asked(adapter, step, call_of(intent, source))
     await take_in(app, taken, answer, clock())
@@ -321,6 +330,8 @@ class Outcome(NamedTuple):
     resolutions: tuple[Resolution, ...] = ()
     settles: bool = False
     """Whether it is this that moves the wallet's money: its journal has the transfer's id."""
+    movers: tuple[UUID, ...] = ()
+    """Whose freeze stands in its way."""
 
 
 async def take_in(app: App, taken: Taken, answer: Answer, now: datetime) -> None:
@@ -328,6 +339,9 @@ async def take_in(app: App, taken: Taken, answer: Answer, now: datetime) -> None
     intent = _noted(taken.intent, answer)
     try:
         await _post(app, outcome_of(intent, taken.step, answer, now), now)
+    except ledger.FrozenError:  # the network has moved it, and its owner may not have it
+        assert isinstance(answer, Approved), "nothing else gives money to anybody"
+        await _post(app, _suspended(intent, answer, now), now)
     except ledger.HoldResolvedError:  # the network has said something else before: people must look
         await _post(app, Outcome(taken.intent._replace(due_at=None)), now)
 
@@ -373,7 +387,7 @@ def _approved(intent: IntentRow, answer: Approved, now: datetime) -> Outcome:
     if intent.direction is Direction.PUSH:
         return Outcome(done, withdrawal.SENT, resolutions=resolutions, settles=True)
     kind = top_up.RELEASED if intent.suspended else top_up.APPROVED
-    return Outcome(done, kind, resolutions=resolutions, settles=True)
+    return Outcome(done, kind, resolutions=resolutions, settles=True, movers=(intent.owner_id,))
 
 
 def _suspended(intent: IntentRow, answer: Approved, now: datetime) -> Outcome:
@@ -471,6 +485,7 @@ async def post(app: App, outcome: Outcome, name: str, now: datetime, *more: Writ
         lines=outcome.lines,
         resolutions=outcome.resolutions,
         writes=(*_writes(intent), *more),
+        movers=outcome.movers,
     )
     receipt = await app.ledger.submit(order)
     if receipt.replayed:  # somebody else had the same news, but may not have been the one to write it down
