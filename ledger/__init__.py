@@ -1,11 +1,13 @@
 """The double-entry engine, and the one user of the ledger's tables. See README.md beside this file."""
 
 from ledger.engine import Ledger
+from ledger.freezes import recheck
 from ledger.orders import (
     AccountName,
     BalanceRow,
     BusyError,
     Draw,
+    FrozenError,
     HoldResolvedError,
     IdempotencyConflictError,
     InsufficientFundsError,
@@ -27,6 +29,7 @@ __all__ = [
     "BalanceRow",
     "BusyError",
     "Draw",
+    "FrozenError",
     "HoldResolvedError",
     "IdempotencyConflictError",
     "InsufficientFundsError",
@@ -42,4 +45,5 @@ __all__ = [
     "StaleError",
     "TooLargeError",
     "Write",
+    "recheck",
 ]

@@ -21,6 +21,11 @@ FLOORS = {AccountCode.WALLET: 0, AccountCode.RECEIVABLE: 0, AccountCode.SUSPENSE
 """The least that may be available; an account without one may go as low as it likes."""
 
 
+REVISION_BITS = 62
+"""A revision says which change was the last, and no two are alike: if they were counted, another process's change could
+pass for that of a batch that is still in flight."""
+
+
 @dataclass(slots=True)
 class Balance:
     """An account's running sums in minor units, as they change within a batch."""

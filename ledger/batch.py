@@ -9,12 +9,13 @@ from datetime import datetime
 from random import getrandbits
 from uuid import UUID
 
-from ledger.balances import Balance
+from ledger.balances import REVISION_BITS, Balance
 from ledger.books import Books, Claim
 from ledger.orders import (
     AccountName,
     BalanceRow,
     Draw,
+    FrozenError,
     HoldResolvedError,
     InsufficientFundsError,
     LedgerError,
@@ -41,9 +42,6 @@ from models.ledger import AccountCode, Phase
 from models.money import MAX_MINOR_UNITS, Money
 
 Outcome = Receipt | LedgerError
-REVISION_BITS = 62
-"""A revision says which change was the last, and no two are alike: if they were counted, another process's change could
-pass for that of a batch that is still in flight."""
 
 
 class Batch:
@@ -84,6 +82,8 @@ class Batch:
 
     def _post(self, order: Order) -> tuple[BalanceRow, ...]:
         self._check_expectations(order.draws)  # first: what is stale may not be refused for ever
+        if self._books.frozen and not self._books.frozen.isdisjoint(order.movers):
+            raise FrozenError
         trial = _Trial(self._balances, order)
         for resolution in order.resolutions:
             trial.resolve(self._standing(resolution), resolution.amount)

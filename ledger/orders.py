@@ -99,6 +99,8 @@ class Order:
     messages: tuple[Message, ...] = ()
     reverses_id: UUID | None = None
     reference: str | None = None
+    movers: tuple[UUID, ...] = ()
+    """Who moves the money: nothing is posted if one of them is frozen. It touches their accounts, or their owner's."""
 
 
 class BalanceRow(NamedTuple):
@@ -196,6 +198,16 @@ class LimitExceededError(RefusalError):
         )
 
 
+class FrozenError(RefusalError):
+    """Who moves the money is frozen."""
+
+    def __init__(self) -> None:
+        super().__init__("Who moves the money is frozen.")
+
+    def stored(self) -> str:
+        return json.dumps({"refusal": "FROZEN"})
+
+
 class HoldResolvedError(RefusalError):
     """The hold does not stand any more, or is for less."""
 
@@ -212,6 +224,8 @@ def refusal_from(stored: str) -> RefusalError:
     facts = json.loads(stored)
     if facts["refusal"] == "HOLD_RESOLVED":
         return HoldResolvedError(UUID(hex=facts["hold_id"]))
+    if facts["refusal"] == "FROZEN":
+        return FrozenError()
     currency = Currency(facts["currency"])
     if facts["refusal"] == "INSUFFICIENT_FUNDS":
         return InsufficientFundsError(Money(facts["available"], currency), Money(facts["shortfall"], currency))

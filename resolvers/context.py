@@ -49,6 +49,11 @@ class Viewer(NamedTuple):
     scopes: frozenset[TokenScope]
     spend_limit: Money | None = None
 
+    @property
+    def movers(self) -> tuple[UUID, ...]:
+        """Who moves money when this viewer does: the account, and the access token. Each may be frozen."""
+        return (self.user_id, self.token_id) if self.kind is TokenKind.ACCESS else (self.user_id,)
+
 
 class SecurityEventRow(NamedTuple):
     """Something that has happened with a user's account."""

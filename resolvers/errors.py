@@ -22,6 +22,7 @@ class UserErrorCode(StrEnum):
     INSUFFICIENT_FUNDS = "INSUFFICIENT_FUNDS"
     LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
     IDEMPOTENCY_CONFLICT = "IDEMPOTENCY_CONFLICT"
+    RISK_HOLD = "RISK_HOLD"
     RAIL_DECLINED = "RAIL_DECLINED"
     BLOCKED = "BLOCKED"
 
@@ -99,6 +100,13 @@ class IdempotencyConflictError(UserError):
 
     code = UserErrorCode.IDEMPOTENCY_CONFLICT
     first_used_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RiskHoldError(UserError):
+    """The money is held back: the account or the token is frozen, or a rule against abuse stands in the way."""
+
+    code = UserErrorCode.RISK_HOLD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

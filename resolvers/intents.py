@@ -11,6 +11,7 @@ is due again. `turn` tells an answer that comes too late. Each change of the boo
 the same news post it once.
 """
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
@@ -28,9 +29,9 @@ from models.rails import Direction, IntentState, RailIntent
 from models.transfers import Rail, Transfer, TransferStatus
 from models.types import Id, Timestamp, choice
 from rails import Answer, Approved, Call, Declined, NotSent, RailAdapter, Rejected, Source, Unknown
-from resolvers import funding
+from resolvers import freezes, funding
 from resolvers.context import App
-from resolvers.outcomes import IntentRow, Outcome, Step, cancelled, outcome_of
+from resolvers.outcomes import POLLS, IntentRow, Outcome, Step, cancelled, outcome_of, suspended
 
 LEASE = timedelta(seconds=90)
 """For how long whoever takes up an intent has it: longer than a network may take to answer."""
@@ -263,10 +264,18 @@ async def see_to(app: App, taken: Taken, clock: Callable[[], datetime]) -> None:
     if step is Step.LET_GO:
         await _post(app, cancelled(intent), clock())
         return
-    source = await funding.source_by_id(app, intent.source_id)
+    source, frozen = await asyncio.gather(  # in one trip
+        funding.source_by_id(app, intent.source_id), freezes.frozen_among(app.database, [intent.owner_id])
+    )
     adapter = app.rails.adapters.get(intent.rail)
-    if adapter is None:
-        answer: Answer = NotSent(f"the rail {intent.rail} is not set up here")
+    answer: Answer
+    if step is Step.SUBMIT and frozen and intent.direction is Direction.PUSH:  # it waits, and can be cancelled
+        await _post(app, Outcome(intent._replace(state=IntentState.CREATED, due_at=clock() + POLLS[-1])), clock())
+        return
+    if step is Step.SUBMIT and frozen:
+        answer = Rejected("its owner is frozen")
+    elif adapter is None:
+        answer = NotSent(f"the rail {intent.rail} is not set up here")
     else:
         answer = await _asked(adapter, step, call_of(intent, source))
     await take_in(app, taken, answer, clock())
@@ -305,6 +314,9 @@ async def take_in(app: App, taken: Taken, answer: Answer, now: datetime) -> None
     intent = _noted(taken.intent, answer)
     try:
         await _post(app, outcome_of(intent, taken.step, answer, now), now)
+    except ledger.FrozenError:  # the network has moved it, and its owner may not have it
+        assert isinstance(answer, Approved), "nothing else gives money to anybody"
+        await _post(app, suspended(intent, answer, now), now)
     except ledger.HoldResolvedError:  # the network has said something else before: people must look
         async with app.database.transaction() as transaction:
             told = {"intent_id": intent.id, "its_turn": intent.turn, "its_hold": taken.intent.hold_id}
@@ -349,6 +361,7 @@ async def post(app: App, outcome: Outcome, name: str, now: datetime, *more: Writ
         lines=outcome.lines,
         resolutions=outcome.resolutions,
         writes=(*_writes(intent), *more),
+        movers=outcome.movers,
     )
     receipt = await app.ledger.submit(order)
     if receipt.replayed:  # somebody else had the same news, but may not have been the one to write it down

@@ -81,6 +81,8 @@ class Outcome(NamedTuple):
     resolutions: tuple[Resolution, ...] = ()
     settles: bool = False
     """Whether it is this that moves the wallet's money: its journal has the transfer's id."""
+    movers: tuple[UUID, ...] = ()
+    """Whose freeze stands in its way."""
 
 
 def outcome_of(intent: IntentRow, step: Step, answer: Answer, now: datetime) -> Outcome:
@@ -106,7 +108,7 @@ def outcome_of(intent: IntentRow, step: Step, answer: Answer, now: datetime) -> 
 
 def _approved(intent: IntentRow, answer: Approved, now: datetime) -> Outcome:
     if answer.moved is not None and answer.moved != intent.money():
-        return _suspended(intent, answer, now)
+        return suspended(intent, answer, now)
     assert intent.hold_id is not None, "its money is held until the network has answered"
     done = intent._replace(
         state=IntentState.APPROVED, hold_id=None, moved=intent.amount, suspended=0, due_at=None, asked=0
@@ -115,10 +117,10 @@ def _approved(intent: IntentRow, answer: Approved, now: datetime) -> Outcome:
     if intent.direction is Direction.PUSH:
         return Outcome(done, withdrawal.SENT, resolutions=resolutions, settles=True)
     kind = top_up.RELEASED if intent.suspended else top_up.APPROVED
-    return Outcome(done, kind, resolutions=resolutions, settles=True)
+    return Outcome(done, kind, resolutions=resolutions, settles=True, movers=(intent.owner_id,))
 
 
-def _suspended(intent: IntentRow, answer: Approved, now: datetime) -> Outcome:
+def suspended(intent: IntentRow, answer: Approved, now: datetime) -> Outcome:
     """The network has moved what the wallet may not have: less than was asked for, or more than it can take."""
     if intent.direction is Direction.PUSH:  # what was sent in part only people can put right
         return Outcome(intent._replace(state=IntentState.UNKNOWN, due_at=None))

@@ -45,8 +45,9 @@ async def open_transfer(
 ) -> Moved:
     """Writes the hold, the transfer and the intent in one transaction, and asks the network, unless it is to wait.
 
-    Raises Refused, also when the rail cannot do it, or the network declines at once.
+    The viewer moves the money. Raises Refused, also when the rail cannot do it, or the network declines at once.
     """
+    assert ctx.viewer is not None, "somebody moves the money"
     _check_capable(ctx, asked)
     now = ctx.now()
     intent = IntentRow(
@@ -93,6 +94,7 @@ async def open_transfer(
             transfers.as_write(_transfer_of(intent)),
             intents.as_write(intent),
         ),
+        movers=ctx.viewer.movers,
     )
     receipt = await transfers.submit(ctx, order)
     if receipt.replayed:

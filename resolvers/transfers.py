@@ -24,6 +24,7 @@ from resolvers.errors import (
     LimitExceededError,
     LimitState,
     Refused,
+    RiskHoldError,
     UserError,
 )
 from resolvers.ids import Kind
@@ -31,6 +32,7 @@ from resolvers.inputs import Checks, MoneyAsked
 from resolvers.users import UserRow, users_or_none
 
 AMOUNT = ("amount", "amount")
+FROZEN = RiskHoldError("The operator has frozen this account or this access token: no money moves by it.")
 
 
 class TransferRow(NamedTuple):
@@ -143,6 +145,7 @@ def order_of(
     draws: tuple[Draw, ...] = (),
     writes: tuple[Write, ...] = (),
     reverses_id: UUID | None = None,
+    movers: tuple[UUID, ...] = (),
 ) -> Order:
     """The order that moves a transfer's money and writes its row, which each line of a wallet's statement needs."""
     return Order(
@@ -157,6 +160,7 @@ def order_of(
         draws=draws,
         writes=(as_write(transfer), *writes),
         reverses_id=reverses_id,
+        movers=movers,
     )
 
 
@@ -170,10 +174,20 @@ async def post(
     writes: tuple[Write, ...] = (),
     reverses_id: UUID | None = None,
 ) -> Moved:
-    """Posts a transfer with its row, its security event and `writes` in one transaction. Raises Refused."""
+    """Posts the viewer's transfer with its row, its security event and `writes` in one transaction. Raises Refused."""
+    assert ctx.viewer is not None, "somebody moves the money"
     event = ctx.event(SecurityEventKind.MONEY_MOVED, transfer.id, user_id=request.actor_id)
     writes = (security.as_write(event), *writes)
-    order = order_of(request, transfer, lines, kind=transfer.kind, draws=draws, writes=writes, reverses_id=reverses_id)
+    order = order_of(
+        request,
+        transfer,
+        lines,
+        kind=transfer.kind,
+        draws=draws,
+        writes=writes,
+        reverses_id=reverses_id,
+        movers=ctx.viewer.movers,
+    )
     receipt = await submit(ctx, order)
     return Moved(transfer, replayed=False, left=receipt.left) if not receipt.replayed else await _moved(ctx, receipt)
 
@@ -184,12 +198,14 @@ def as_write(transfer: TransferRow) -> Write:
 
 
 async def submit(ctx: Context, order: Order) -> Receipt:
-    """Has an order posted. Raises Refused, and notes that a limit was in the way."""
+    """Has an order posted. Raises Refused, and notes that a limit or a freeze was in the way."""
     try:
         return await ctx.app.ledger.submit(order)
     except ledger.LedgerError as error:
         if isinstance(error, ledger.LimitExceededError):
             ctx.note_refusal(SecurityEventKind.LIMIT_REFUSED, user_id=order.actor_id)
+        if isinstance(error, ledger.FrozenError):
+            ctx.note_refusal(SecurityEventKind.RISK_REFUSED, user_id=order.actor_id)
         raise _refused(error) from error
 
 
@@ -209,6 +225,8 @@ def _refused(error: ledger.LedgerError) -> Exception:
         case ledger.LimitExceededError():
             limit = LimitState(error.name, error.max, error.used, error.resets_at)
             told = LimitExceededError("This would pass a limit.", AMOUNT, limit=limit)
+        case ledger.FrozenError():
+            told = FROZEN
         case ledger.IdempotencyConflictError():
             message = "This idempotency key was used before for another request."
             told = IdempotencyConflictError(message, ("idempotencyKey",), first_used_at=error.first_used_at)

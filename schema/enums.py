@@ -103,6 +103,7 @@ _enum(
         UserErrorCode.INSUFFICIENT_FUNDS: "The wallet has too little.",
         UserErrorCode.LIMIT_EXCEEDED: "A limit would be passed.",
         UserErrorCode.IDEMPOTENCY_CONFLICT: "The idempotency key belongs to another request.",
+        UserErrorCode.RISK_HOLD: "The money is held back, by the operator or by a rule against abuse.",
         UserErrorCode.RAIL_DECLINED: "A network outside has refused to move the money.",
         UserErrorCode.BLOCKED: "One of the two has blocked the other.",
     },
@@ -132,5 +133,10 @@ _enum(
         SecurityEventKind.SCOPE_REFUSED: "An access token asked for what it may not do at all; 20 are listed an hour.",
         SecurityEventKind.LIMIT_REFUSED: "Money would have passed a limit of the account or the token; 20 are listed"
         " an hour.",
+        SecurityEventKind.RISK_REFUSED: "Money was held back: a freeze or a rule against abuse; 20 are listed an hour.",
+        SecurityEventKind.ACCOUNT_FROZEN: "The operator has frozen the account: it moves no money.",
+        SecurityEventKind.ACCOUNT_THAWED: "The operator has ended that.",
+        SecurityEventKind.TOKEN_FROZEN: "The operator has frozen an access token: it moves no money.",
+        SecurityEventKind.TOKEN_THAWED: "The operator has ended that.",
     },
 )

@@ -84,6 +84,13 @@ class IdempotencyConflictError(UserError):
     is_type_of = Rows(errors.IdempotencyConflictError)
 
 
+@strawberry.type(description="The money is held back, by the operator or by a rule against abuse.")
+class RiskHoldError(UserError):
+    """The money is held back."""
+
+    is_type_of = Rows(errors.RiskHoldError)
+
+
 @strawberry.type(description="A network outside has refused to move the money.")
 class RailDeclinedError(UserError):
     """A network outside has refused to move the money."""
@@ -110,6 +117,7 @@ MoneyError = Annotated[
     | InsufficientFundsError
     | LimitExceededError
     | IdempotencyConflictError
+    | RiskHoldError
     | RailDeclinedError,
     strawberry.union("MoneyError", description="What can go wrong with money."),
 ]

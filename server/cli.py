@@ -26,6 +26,7 @@ Database = Annotated[
 ]
 Port = Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="The port; 0 takes a free one.")]
 TransferId = Annotated[str, typer.Argument(metavar="ID", help="The transfer: topup_… or withdrawal_….")]
+Frozen = Annotated[str, typer.Argument(metavar="NAME", help="A handle, or the id of an access token: token_….")]
 Demo = Annotated[bool, typer.Option("--demo", help="The demo, with a database of its own.")]
 
 
@@ -137,6 +138,29 @@ def simulator(
         app.run(app.Ports(control_port, visa_port, bank_port, stripe_port), chosen, partial(_tell_addresses, chosen))
     except OSError as error:
         raise AddressError(f"The simulator cannot listen: {error.strerror or error}.") from None
+
+
+@hatful.command()
+def freeze(
+    name: Frozen,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for whoever looks into it later.")],
+    database: Database = None,
+    demo: Demo = False,
+) -> None:
+    """Have an account or an access token move no money until it is thawed."""
+    from server import freezing, settings
+
+    changed = freezing.freeze(settings.load(demo=demo or None, database=database), name, reason)
+    typer.echo(f"{name} is frozen." if changed else f"{name} was frozen already.")
+
+
+@hatful.command()
+def thaw(name: Frozen, database: Database = None, demo: Demo = False) -> None:
+    """End a freeze."""
+    from server import freezing, settings
+
+    changed = freezing.thaw(settings.load(demo=demo or None, database=database), name)
+    typer.echo(f"{name} is frozen no more." if changed else f"{name} was not frozen.")
 
 
 @ledger.command()

@@ -31,6 +31,10 @@ class NotEmptyError(OperatorError):
     """Demo data was to go into a database that holds something already."""
 
 
+class NoSuchSubjectError(OperatorError):
+    """An account or an access token that is named and is not there."""
+
+
 class SchemaFileError(OperatorError):
     """A file that was to hold a schema, and does not."""
 

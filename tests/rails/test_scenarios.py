@@ -17,9 +17,17 @@ from ledger.verify import verify
 from models.rails import Finding, IntentState, PayoutSpeed
 from models.transfers import TransferStatus
 from rails import RailAdapter, Rails, Source
-from resolvers import intents, settlements, top_ups, transfers, wallets, withdrawals
+from resolvers import freezes, intents, settlements, top_ups, transfers, wallets, withdrawals
 from resolvers.context import App
-from resolvers.errors import IdempotencyConflictError, InputError, InsufficientFundsError, RailDeclinedError
+from resolvers.errors import (
+    IdempotencyConflictError,
+    InputError,
+    InsufficientFundsError,
+    LimitExceededError,
+    RailDeclinedError,
+    RiskHoldError,
+)
+from resolvers.freezes import Subject
 from resolvers.ids import Kind, public_id
 from resolvers.outcomes import IntentRow
 from resolvers.settlements import Report
@@ -68,6 +76,17 @@ class Scene:
             await self.later(minutes=11)
         return moved
 
+    async def approved_once_frozen(self) -> Moved:
+        """A top-up of 100 whose answer comes when Ada's account is frozen."""
+        self.stage.fault("pull", "SILENT")
+        async with self.stage.impatient as adapter:
+            moved = await self.over(adapter).tops_up()
+        await soon(lambda: self.stage.movements() == 1)
+        await self.freezes()
+        self.passes(minutes=5)
+        assert await self.works_once()
+        return moved
+
     async def funded(self) -> None:
         """Ada has 100, which have reached the bank."""
         await self.tops_up()
@@ -76,14 +95,32 @@ class Scene:
 
     async def later(self, **by: float) -> None:
         """Time goes by, here and at the network, and what is due by then is done."""
+        self.passes(**by)
+        await self.works()
+
+    def passes(self, **by: float) -> None:
+        """Time goes by, here and at the network."""
         self._ahead += timedelta(**by)
         self.stage.forward(seconds=timedelta(**by).total_seconds())
-        await self.works()
 
     async def works(self) -> None:
         """What the worker does of what is due."""
-        while (taken := await intents.take(self.app, self.now())) is not None:
+        while await self.works_once():
+            pass
+
+    async def works_once(self) -> bool:
+        """The first thing that the worker does of what is due, if there is anything."""
+        taken = await intents.take(self.app, self.now())
+        if taken is not None:
             await intents.see_to(self.app, taken, self.now)
+        return taken is not None
+
+    async def freezes(self) -> None:
+        """The operator freezes Ada's account."""
+        await freezes.freeze(self.ada.ctx(), Subject(self.ada.id, self.ada.id), "It looks stolen.")
+
+    async def thaws(self) -> None:
+        await freezes.thaw(self.ada.ctx(), Subject(self.ada.id, self.ada.id))
 
     async def settles(self, days: float = 9) -> Report:
         """Days go by, and the network's books are read."""
@@ -136,6 +173,7 @@ def crashing(module: ModuleType, name: str) -> Iterator[None]:
 networks = on(Trait.NETWORK, Trait.PULLS)
 paying = on(Trait.NETWORK, Trait.PULLS, Trait.PUSHES)
 settling = on(Trait.SETTLES, Trait.PULLS)
+reversing = on(Trait.NETWORK, Trait.PULLS, Trait.REVERSES)
 
 
 # Top-ups of 100, from nothing
@@ -224,6 +262,27 @@ async def test_08_the_same_key_twice_and_another_amount(scene: Scene) -> None:
     assert (scene.stage.movements(), await scene.books()) == (1, Tally(U=100, C=100))
 
 
+@reversing
+async def test_11_approved_and_the_wallet_may_not_have_it(scene: Scene) -> None:
+    moved = await scene.approved_once_frozen()
+    assert (await scene.status(moved), await scene.books()) == (TransferStatus.PENDING_RAIL, Tally(P=100, C=100))
+    await scene.works()
+    assert (await scene.status(moved), await scene.books()) == (TransferStatus.REVERSED, NOTHING)
+    assert scene.stage.moved() == 0
+    await scene.thaws()
+    assert await scene.books() == NOTHING, "it has gone back for good"
+
+
+@reversing
+async def test_12_that_gets_no_answer_when_it_goes_back(scene: Scene) -> None:
+    scene.stage.fault("reverse", "STATUS", status=504)
+    await scene.approved_once_frozen()
+    await scene.works()
+    assert await scene.books() == Tally(P=100, C=100)
+    await scene.later(minutes=5)
+    assert (await scene.books(), scene.stage.moved()) == (NOTHING, 0)
+
+
 class SlowBank(AchStage):
     """ACH as it is: days go by."""
 
@@ -276,7 +335,7 @@ async def test_16_a_part_is_approved_and_goes_back(scene: Scene) -> None:
 
 
 @on(Trait.PARTLY)
-async def test_12_the_reversal_gets_no_answer(scene: Scene) -> None:
+async def test_12_the_reversal_of_a_part_gets_no_answer(scene: Scene) -> None:
     scene.stage.fault("pull", "PARTIAL", amount=60_00)
     scene.stage.fault("reverse", "STATUS", status=504)
     await scene.tops_up()
@@ -409,6 +468,26 @@ async def test_24_a_cancellation_that_was_cut_short_is_done_later(scene: Scene) 
     assert await scene.books() == Tally(U=60, H=40, B=100)
     await scene.later(minutes=2)
     assert (await scene.status(moved), await scene.books()) == (TransferStatus.REVERSED, Tally(U=100, B=100))
+
+
+@paying
+async def test_23_a_frozen_account_holds_nothing(scene: Scene) -> None:
+    await scene.funded()
+    await scene.freezes()
+    for refused in (scene.withdraws(), scene.tops_up()):
+        assert isinstance(await refusal(refused), RiskHoldError)
+    assert (scene.stage.movements(), await scene.books()) == (1, Tally(U=100, B=100))
+    await scene.thaws()
+    await scene.withdraws()
+    assert await scene.books() == Tally(U=60, C=-40, B=100)
+
+
+@paying
+async def test_23_over_a_limit_nothing_is_held(scene: Scene) -> None:
+    await scene.funded()
+    assert isinstance(await refusal(scene.withdraws("5000.01")), InsufficientFundsError)
+    assert isinstance(await refusal(scene.tops_up("4900.01")), LimitExceededError)
+    assert (scene.stage.movements(), await scene.books()) == (1, Tally(U=100, B=100))
 
 
 @paying

@@ -15,12 +15,14 @@ from models.money import Currency, Money
 from models.rails import PayoutSpeed
 from models.transfers import Visibility
 from models.users import User
-from resolvers import accounts, funding, linking, passkeys, posts, refunds
+from resolvers import accounts, freezes, funding, linking, passkeys, posts, refunds
 from resolvers.context import TokenScope
+from resolvers.errors import RiskHoldError
+from resolvers.freezes import Subject
 from resolvers.ids import Kind, public_id
 from resolvers.transfers import KINDS, Moved
 from tests.harness.authenticator import Authenticator
-from tests.harness.town import DECLINED, Person, Town, id_of, money, new_key
+from tests.harness.town import DECLINED, Person, Town, id_of, money, new_key, refusal
 
 PASSWORD = "correct horse battery"
 TIME = '(from: "2020-01-01T00:00:00Z", to: "2100-01-01T00:00:00Z")'
@@ -135,6 +137,9 @@ WAYS = {
     "RefundPayload": _payload("refundTransfer"),
     "RevokeOtherSessionsPayload": _payload("revokeOtherSessions"),
     "RevokeSessionPayload": _payload("revokeSession"),
+    "RiskHoldError": _error(
+        "RiskHoldError", 'topUpWallet(input: { amount: { amount: 1 }, idempotencyKey: "$held_key" })'
+    ),
     "SecurityEvent": _viewer("securityEvents { nodes { % } }"),
     "SecurityEventConnection": _viewer("securityEvents { % }"),
     "SecurityEventEdge": _viewer("securityEvents { edges { % } }"),
@@ -209,7 +214,7 @@ class Scene:
                 return public_id(Kind.SESSION, ctx.viewer.token_id)
             case "new_credential" | "new_answer" | "new_passkey":
                 return await self._of_passkeys(name)
-            case "new_payment" | "new_withdrawal" | "new_card" | "linked_card":
+            case "held_key" | "new_payment" | "new_withdrawal" | "new_card" | "linked_card":
                 return await self._of_money(name)
             case _:
                 return self._things[name]
@@ -225,6 +230,8 @@ class Scene:
 
     async def _of_money(self, name: str) -> str:
         match name:
+            case "held_key":
+                return await self._held()
             case "new_card":
                 return (await linking.keep_card(self.ada.ctx(), "4000056655665556", "08/2099", None)).token
             case "linked_card":
@@ -233,6 +240,14 @@ class Scene:
                 return _id(await self.ada.withdraws("0.01", speed=PayoutSpeed.STANDARD))
             case _:
                 return _id(await self._people["friend"].sends(self.ada))
+
+    async def _held(self) -> str:
+        """A key that stands for a top-up of a dollar which Ada was refused while she was frozen."""
+        key, account = new_key(), Subject(self.ada.id, self.ada.id)
+        await freezes.freeze(self._town.stranger(), account, "It looks stolen.")
+        assert isinstance(await refusal(self.ada.tops_up("1", key=key)), RiskHoldError)
+        await freezes.thaw(self._town.stranger(), account)
+        return key
 
 
 async def scene(town: Town) -> Scene:

@@ -182,6 +182,33 @@ def test_sees_to_money_on_its_way(run: Run) -> None:
     assert run("rails", "reconcile", *database).code == 0
 
 
+def test_freezes_and_thaws_an_account(run: Run) -> None:
+    database = ("--database", "sqlite:///demo.db")
+    assert run("freeze", "ada", "--reason", "stolen", *database).code == 3, "it makes no database for that"
+    assert run("demo", *database).code == 0
+    told = [
+        run(*words, *database)
+        for words in (
+            ("freeze", "ada", "--reason", "It looks stolen."),
+            ("freeze", "ada", "--reason", "Again."),
+            ("thaw", "ada"),
+            ("thaw", "ada"),
+        )
+    ]
+    assert [(ran.code, ran.out) for ran in told] == [
+        (0, "ada is frozen.\n"),
+        (0, "ada was frozen already.\n"),
+        (0, "ada is frozen no more.\n"),
+        (0, "ada was not frozen.\n"),
+    ]
+    ran = run("thaw", "nobody", *database)
+    assert (ran.code, ran.line) == (1, "sqlite:///demo.db has no account and no access token named 'nobody'.")
+
+
+def test_a_freeze_needs_a_reason(run: Run) -> None:
+    assert run("freeze", "ada").line == "Missing option '--reason'."
+
+
 def test_migrates_the_default_database_into_a_folder_of_the_owner_s(run: Run, tmp_path: Path) -> None:
     ran = run("migrate")
     assert (ran.code, ran.err) == (0, "")
