@@ -1,111 +1,39 @@
 """Money on its way: what each answer of a network makes of it, and when the network is asked again."""
 
 import asyncio
-from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ledger.verify import verify
-from models.money import Currency, Money
-from models.rails import Direction, Finding, IntentState, PayoutSpeed, SettlementKind
+from models.rails import IntentState, PayoutSpeed, SettlementKind
 from models.transfers import Rail, TransferStatus
-from rails import Answer, Approved, Declined, NotSent, Pending, Rails, Settlement, Unknown
-from resolvers import intents, settlements, top_ups, transfers, withdrawals
+from rails import Answer, Approved, Declined, Rails
+from resolvers import intents, withdrawals
 from resolvers.context import App, Context
 from resolvers.errors import RailDeclinedError
 from resolvers.ids import Kind, public_id
-from resolvers.intents import LEASE, Taken
-from resolvers.outcomes import PATIENCE, IntentRow, Step
-from resolvers.settlements import Report
-from resolvers.transfers import Moved
-from tests.harness.networks import Answering, known
-from tests.harness.tally import Tally, tally
-from tests.harness.town import Person, Town, money, new_key, refusal
-
-NOON = datetime(2031, 5, 1, 12, tzinfo=UTC)
-SECOND, MINUTE, HOUR, DAY = (timedelta(**{unit: 1}) for unit in ("seconds", "minutes", "hours", "days"))
-PULL, PUSH = Direction.PULL, Direction.PUSH
-NOTHING = Tally()
-APPROVED, DECLINED = Approved("00", "ref"), Declined("51", "Too little money.")
-UNKNOWN, NOT_SENT = Unknown("silence"), NotSent("no connection", retry_after_seconds=7)
-PENDING, PROCESSING = Pending("ref"), Pending("ref", processing=True)
-PART = Approved("10", "ref", moved=Money(60_00, Currency.USD))
-
-
-class Scene:
-    """Ada, a card of hers, and its network, at a moment that goes on when it is told to."""
-
-    def __init__(self, app: App) -> None:
-        self.network = Answering()
-        self.app = replace(app, rails=Rails({Rail.VISA_DIRECT: self.network}, Rail.VISA_DIRECT))
-        self.moment = NOON
-        self.ada: Person
-        self.source = ""
-
-    async def begin(self) -> None:
-        self.ada = await Town(self.app).person("ada")
-        self.source = await known(self.ada, Rail.VISA_DIRECT)
-
-    def now(self) -> datetime:
-        return self.moment
-
-    async def tops_up(self, *answers: Answer) -> Moved:
-        """Ada tops up 100, and the network answers."""
-        self.network.answers += answers
-        return await top_ups.top_up_wallet(self.ada.ctx(), self.source, money("100"), key=new_key())
-
-    async def withdraws(self, *answers: Answer, speed: PayoutSpeed = PayoutSpeed.INSTANT) -> Moved:
-        """Ada withdraws 40, and the network answers."""
-        self.network.answers += answers
-        return await withdrawals.withdraw(self.ada.ctx(), self.source, money("40"), speed=speed, key=new_key())
-
-    async def take(self) -> Taken:
-        taken = await intents.take(self.app, self.moment)
-        assert taken is not None, "something is due"
-        return taken
-
-    async def works(self, *answers: Answer) -> None:
-        """What is due now is done, and the network answers."""
-        self.network.answers += answers
-        while (taken := await intents.take(self.app, self.moment)) is not None:
-            await intents.see_to(self.app, taken, self.now)
-        assert not self.network.answers, "there was so much to ask"
-
-    async def hears(self, taken: Taken, answer: Answer) -> None:
-        await intents.take_in(self.app, taken, answer, self.moment)
-
-    async def books(self, kind: SettlementKind, amount: int = 100, ref: str = "ref", line: str = "") -> Report:
-        """The network books something about what it calls `ref`, and its books are read."""
-        booked = Settlement(line or kind, ref, kind, Money(amount * 100, Currency.USD), self.moment)
-        self.network.lines.append(booked)
-        return await self.reads()
-
-    async def reads(self) -> Report:
-        return await settlements.reconcile(self.app, Rail.VISA_DIRECT, self.moment)
-
-    async def tally(self) -> Tally:
-        assert (await verify(self.app.database)).problems == []
-        return await tally(self.app, self.ada.id)
-
-    async def intent(self, moved: Moved) -> IntentRow:
-        return (await intents.intents_by_id(self.app, [moved.transfer.id]))[moved.transfer.id]
-
-    async def status(self, moved: Moved) -> TransferStatus:
-        return (await transfers.transfers_by_id(self.ada.ctx(), [moved.transfer.id]))[moved.transfer.id].status
-
-    async def stands(self, moved: Moved) -> tuple[IntentState, TransferStatus]:
-        return (await self.intent(moved)).state, await self.status(moved)
-
-    async def waiting(self) -> list[IntentRow]:
-        return await intents.waiting(self.app)
-
-    def operations(self) -> Counter[str]:
-        return Counter(operation for operation, _ in self.network.asked)
-
-
-IN_BOOKS, ON_ITS_WAY = (IntentState.APPROVED, TransferStatus.COMPLETED), TransferStatus.PENDING_RAIL
+from resolvers.intents import LEASE
+from resolvers.outcomes import PATIENCE, Step
+from tests.harness.tally import Tally
+from tests.harness.town import refusal
+from tests.resolvers.on_its_way import (
+    APPROVED,
+    DAY,
+    DECLINED,
+    HOUR,
+    IN_BOOKS,
+    MINUTE,
+    NOON,
+    NOT_SENT,
+    NOTHING,
+    ON_ITS_WAY,
+    PART,
+    PENDING,
+    PROCESSING,
+    SECOND,
+    UNKNOWN,
+    Scene,
+)
 
 
 @pytest.fixture
@@ -371,96 +299,3 @@ async def test_of_what_was_on_its_way_a_part_has_come_and_goes_back(scene: Scene
     assert await scene.tally() == Tally(P=60, C=60)
     await scene.works(APPROVED)
     assert await scene.tally() == NOTHING
-
-
-# With the network's books
-
-
-async def test_a_line_about_what_is_not_known_yet_is_taken_when_it_is(scene: Scene) -> None:
-    """The network had no name for it that we knew; its line waits, however long ago it was booked."""
-    moved = await scene.tops_up(UNKNOWN)
-    report = await scene.books(SettlementKind.SETTLED)
-    assert [line.finding for line in report.findings] == [Finding.UNMATCHED]
-    scene.moment += 30 * DAY
-    await scene.books(SettlementKind.SETTLED, 1, "another", "much later")
-    await scene.works(APPROVED)
-    report = await scene.reads()
-    assert [line.line for line in report.findings] == ["much later"]
-    assert await scene.stands(moved) == (IntentState.SETTLED, TransferStatus.COMPLETED)
-    assert await scene.tally() == Tally(U=100, B=100)
-
-
-async def test_a_line_about_what_is_under_way_is_no_finding_and_is_taken_later(scene: Scene) -> None:
-    moved = await scene.tops_up(PENDING)
-    assert (await scene.books(SettlementKind.SETTLED)).findings == []
-    scene.moment += 30 * DAY
-    await scene.books(SettlementKind.SETTLED, 1, "another", "much later")
-    await scene.works(APPROVED)
-    assert (await scene.reads()).taken == 1
-    assert await scene.stands(moved) == (IntentState.SETTLED, TransferStatus.COMPLETED)
-    assert await scene.tally() == Tally(U=100, B=100)
-
-
-async def test_what_the_bank_has_before_it_is_sure_is_settled_once_it_is(scene: Scene) -> None:
-    moved = await scene.tops_up(PROCESSING)
-    assert await scene.tally() == Tally(P=100, C=100)
-    scene.moment += HOUR
-    taken = await scene.take()
-    await scene.books(SettlementKind.SETTLED)
-    assert await scene.tally() == Tally(P=100, B=100)
-    await scene.hears(taken, APPROVED)
-    intent = await scene.intent(moved)
-    assert (intent.state, intent.settled_at) == (IntentState.SETTLED, scene.moment)
-    assert await scene.tally() == Tally(U=100, B=100)
-
-
-async def test_what_the_bank_gives_back_before_it_is_sure_is_gone(scene: Scene) -> None:
-    moved = await scene.tops_up(PROCESSING)
-    scene.moment += HOUR
-    under_way = await scene.take()
-    report = await scene.books(SettlementKind.RETURNED)
-    assert report.findings == []
-    assert await scene.stands(moved) == (IntentState.DECLINED, TransferStatus.DECLINED)
-    await scene.hears(under_way, PROCESSING)
-    assert await scene.stands(moved) == (IntentState.DECLINED, TransferStatus.DECLINED)
-    assert ((await scene.reads()).findings, await scene.tally()) == ([], NOTHING)
-
-
-async def test_what_the_bank_gives_back_after_it_had_it_and_before_it_is_sure_is_gone(scene: Scene) -> None:
-    await scene.tops_up(PROCESSING)
-    await scene.books(SettlementKind.SETTLED)
-    await scene.books(SettlementKind.RETURNED)
-    assert await scene.tally() == Tally(C=-100, B=100)
-    report = await scene.books(SettlementKind.RETURN_SETTLED)
-    assert (report.findings, await scene.tally()) == ([], NOTHING)
-
-
-async def test_a_reversal_that_comes_after_the_bank_had_the_money_leaves_nothing(scene: Scene) -> None:
-    await scene.tops_up(PART)
-    await scene.books(SettlementKind.SETTLED, 60)
-    assert await scene.tally() == Tally(P=60, B=60)
-    await scene.works(UNKNOWN)
-    await scene.books(SettlementKind.RETURNED, 60)
-    report = await scene.books(SettlementKind.RETURN_SETTLED, 60)
-    assert (report.findings, await scene.tally()) == ([], Tally(P=60, B=60))
-    await scene.works(APPROVED)
-    assert await scene.tally() == Tally(C=-60, B=60)
-    report = await scene.reads()
-    assert (report.findings, await scene.tally()) == ([], NOTHING)
-
-
-async def test_a_line_is_taken_once_by_two_who_read_the_books_at_once(scene: Scene) -> None:
-    await scene.tops_up(APPROVED)
-    scene.network.lines.append(
-        Settlement("line", "ref", SettlementKind.SETTLED, Money(100_00, Currency.USD), scene.moment)
-    )
-    await asyncio.gather(scene.reads(), scene.reads())
-    assert await scene.tally() == Tally(U=100, B=100)
-
-
-async def test_what_is_not_booked_in_five_days_is_overdue(scene: Scene) -> None:
-    moved = await scene.tops_up(APPROVED)
-    scene.moment += 4 * DAY
-    assert (await scene.reads()).overdue == []
-    scene.moment += 2 * DAY
-    assert [each.id for each in (await scene.reads()).overdue] == [moved.transfer.id]
