@@ -63,6 +63,9 @@ class _Heard(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
 
+    def __repr__(self) -> str:
+        return f"_Heard({self.status})"  # nobody knows what a network says back
+
 
 class VisaRail:
     """Visa Direct with one acquirer."""

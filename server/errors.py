@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ledger import BusyError
 from models.database import ContentionError, UnavailableError
 from server.answers import HttpError, answer, errors, refusal
+from server.telemetry import path_of
 
 TRY_AGAIN = "Hatful is too busy, or cannot reach its database. Try again."
 RETRY_SECONDS = 1
@@ -80,7 +81,7 @@ class MaskErrors:
 def _response(error: Exception, scope: Scope) -> ASGIApp:
     if isinstance(error, UnavailableError):
         return refusal(unavailable())
-    error_id = logged(error, path=scope["path"])
+    error_id = logged(error, path=path_of(scope))
     return answer(errors(_apology(error_id), code="INTERNAL", id=error_id), 500)
 
 

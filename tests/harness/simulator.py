@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx2
 
+from tests.harness.leaks import numbers_in_files
 from tests.harness.server import STOP_SECONDS, command, surroundings
 
 START_SECONDS = 60
@@ -96,6 +97,7 @@ def simulate(folder: Path, *options: str) -> Iterator[Simulator]:
             process.kill()
             process.communicate()
     assert ended == 0, (folder / "simulator.log").read_text()
+    assert numbers_in_files(folder / "simulator.log") == [], "a card's or an account's number was logged"
 
 
 def _said(process: subprocess.Popen[str], log: Path) -> Iterator[tuple[str, str]]:

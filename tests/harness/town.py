@@ -27,6 +27,7 @@ from resolvers.users import UserRow
 from resolvers.wallets import Balance, WalletRow
 from schema import OperationContext, core_schema
 from server.errors import present
+from tests.harness.leaks import numbers_told
 
 _numbers = count(1)
 
@@ -230,4 +231,5 @@ class Town:
         """Runs an operation."""
         context = self.stranger() if viewer is None else viewer.ctx()
         response = await self._operations.run(Request(query, variables), context)
+        assert numbers_told(repr(response.body)) == []
         return Answer(response.body, response.executed)
