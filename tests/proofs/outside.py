@@ -46,6 +46,7 @@ from resolvers import funding, intents, settlements
 from resolvers.context import App, Policy
 from resolvers.outcomes import IntentRow
 from resolvers.settlements import Report
+from resolvers.transfers import transfers_by_id
 from server.rails import hear_of
 from server.visa import visa_settings
 from server.webhooks import PATH, Webhooks
@@ -272,6 +273,8 @@ class Outside:
         left = await intents.waiting(self.app)
         assert {row.id for row in rows if row.state in OPEN} == {row.id for row in left}, "whatever waits is named"
         assert {row.state for row in left} <= {IntentState.REVERSING}, "the operator has decided the others"
+        told = await transfers_by_id(self.ada.ctx(), [row.id for row in rows])
+        assert {row.id: told[row.id].status for row in rows} == {row.id: intents.status_of(row) for row in rows}
         await self._check_movements(rows)
         await self._check_sums(left)
         states = Counter(row.state for row in rows)
