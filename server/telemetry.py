@@ -1,7 +1,6 @@
 """Logs: one form for ours and for those of the libraries, for people or for machines, on the standard error stream."""
 
 import logging
-import re
 import sys
 import time
 from typing import Literal
@@ -10,7 +9,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.types import EventDict, Processor
 
-_LONG_NUMBER = re.compile(r"\d(?:[ -]?\d){8,}")
+from server.masking import without_numbers
 
 access: structlog.stdlib.BoundLogger = structlog.get_logger("hatful.access")
 
@@ -58,11 +57,6 @@ def _rendering(log_format: Literal["console", "json"]) -> list[Processor]:
     return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
 
 
-def path_of(scope: Scope) -> str:
-    """A request's path, as it may be logged: somebody may have typed a card's number into it."""
-    return _LONG_NUMBER.sub("…", scope["path"])
-
-
 class AccessLog:
     """A line for each request, at the level debug. No header, parameter or body is in it."""
 
@@ -86,4 +80,6 @@ class AccessLog:
             await self._app(scope, receive, note)
         finally:
             milliseconds = round((time.perf_counter() - began) * 1000, 1)
-            access.debug("request", method=scope["method"], path=path_of(scope), status=status, ms=milliseconds)
+            access.debug(
+                "request", method=scope["method"], path=without_numbers(scope["path"]), status=status, ms=milliseconds
+            )

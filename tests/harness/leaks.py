@@ -9,10 +9,10 @@ from pathlib import Path
 from rails.sandbox import ACCOUNTS, CARDS
 from rails.visa import PUBLISHED
 
-IBAN = "DE89370400440532013000"
+IBANS = ("DE89370400440532013000", "DE75512108001245126199", "NL91ABNA0417164300", "GB82WEST12345698765432")
 MISTYPED = ("4242424242424241", "4000056655665557")
 """Typed by mistake, they could be somebody's."""
-_PLAIN = {*CARDS, *PUBLISHED, *ACCOUNTS, IBAN, *MISTYPED}
+_PLAIN = {*CARDS, *PUBLISHED, *ACCOUNTS, *IBANS, *MISTYPED}
 NUMBERS = sorted(_PLAIN | {" ".join(number[n : n + 4] for n in range(0, len(number), 4)) for number in _PLAIN})
 EXAMPLES = {"4242424242424242", "4242 4242 4242 4242", "000123456789"}
 """What the sandbox says that one may type."""

@@ -47,6 +47,8 @@ LINK_CARD = """mutation ($kept: String!) { linkCard(input: { vaultToken: $kept }
 LINK_ACCOUNT = """mutation ($number: String!) {
   linkBankAccount(input: { routingNumber: "110000000", accountNumber: $number }) {
   fundingSource { id label } userErrors { __typename ... on UserError { message } } } }"""
+LINK_WHOLE = """mutation ($input: LinkBankAccountInput!) {
+  linkBankAccount(input: $input) { fundingSource { id } } }"""
 DRAW = """mutation ($source: ID!, $key: String!) {
   topUpWallet(input: { fundingSourceId: $source, amount: { amount: 5 }, idempotencyKey: $key }) {
     transfer { id } userErrors { __typename ... on UserError { message } } } }"""
@@ -190,6 +192,11 @@ class Cardholder(Confidence):
             assert http.get(f"/vault/cards/{typed}").status_code == 404
         for typed in (UNKNOWN_ACCOUNT, number, f"{ROUTING}{ACCOUNT}"):
             self.run(LINK_ACCOUNT, self.token, number=typed)
+        self.run(LINK_ACCOUNT, self.token, number=[number])
+        for literal in (f'routingNumber: 1, accountNumber: "{ACCOUNT}"', f"accountNumber: {number}"):
+            self.run(f"mutation {{ linkBankAccount(input: {{ {literal} }}) {{ fundingSource {{ id }} }} }}", self.token)
+        whole = {"routingNumber": 1, "accountNumber": ACCOUNT}
+        self.run(LINK_WHOLE, self.token, input=whole)
         self.run(LINK_CARD, self.token, kept=number)
 
 
