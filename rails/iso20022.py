@@ -93,6 +93,9 @@ class Transfer(NamedTuple):
     purpose: str
     """What the account's owner reads."""
 
+    def __repr__(self) -> str:
+        return f"Transfer(…{self.account[-4:]}, {self.reference!r}, {self.amount!r})"
+
 
 class Iso20022Rail:
     """Bank accounts in SEPA, to which money is sent."""

@@ -65,6 +65,9 @@ class Entry(NamedTuple):
     """Our name for it: at most 15 characters. It comes back with a return."""
     name: str
 
+    def __repr__(self) -> str:
+        return f"Entry(…{self.account[-4:]}, {self.code!r}, {self.cents}, {self.reference!r})"
+
 
 class Batch(NamedTuple):
     """Entries of one purpose. The first has this trace number, and the others those that follow."""
