@@ -1,8 +1,9 @@
 """Hatful and the networks outside, with one clock for both that can be moved, and what must hold of their books."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -35,6 +36,7 @@ from rails import (
     Rails,
     Settlement,
     Source,
+    UnreachableError,
     Vault,
 )
 from rails.numbers import card
@@ -220,8 +222,7 @@ class Outside:
         for _ in range(MOST_ROUNDS):
             await self.later(days=3)
             await self.works()
-            for rail in self.networks:
-                await self.reads(rail)
+            await self._read_all()
             await self.works()
             await self.check()
             decided = await self._decide()
@@ -229,12 +230,21 @@ class Outside:
             if not decided and not await self._under_way():
                 break
         await self.later(days=9)
-        reports = [await self.reads(rail) for rail in self.networks]
-        return await self._judge(reports, resolved)
+        return await self._judge(await self._read_all(), resolved)
 
     def movements(self) -> dict[Rail, Sequence[Movement]]:
         """What the networks have moved, or would not."""
         return {rail: self.simulator.books(name)["movements"] for rail, name in NETWORKS.items()}
+
+    async def _read_all(self) -> Sequence[Report]:
+        """All networks' books are read, though one may be so busy that it does not answer the first time."""
+        reports: dict[Rail, Report] = {}
+        async with asyncio.timeout(PATIENT * 10):
+            while len(reports) < len(self.networks):
+                for rail in self.networks.keys() - reports.keys():
+                    with suppress(UnreachableError):
+                        reports[rail] = await self.reads(rail)
+        return list(reports.values())
 
     # The operator
 
