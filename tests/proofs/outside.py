@@ -1,8 +1,9 @@
 """Hatful and the networks outside, with one clock for both that can be moved, and what must hold of their books."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -35,10 +36,11 @@ from rails import (
     Rails,
     Settlement,
     Source,
+    UnreachableError,
     Vault,
 )
 from rails.numbers import card
-from rails.stripe import StripeRail
+from rails.stripe import StripeRail, StripeSettings
 from rails.vault import new_key
 from rails.visa import VisaRail
 from rails.visa_requests import rrn, stan
@@ -63,8 +65,8 @@ Movement = Mapping[str, Any]
 
 NETWORKS = {Rail.VISA_DIRECT: "visa", Rail.STRIPE: "stripe"}
 """The rails that the simulator has a face for, and what it calls them."""
-ANSWER_SECONDS = 0.4
-"""For how long a network is waited for: some never answer."""
+HASTY, PATIENT = 0.4, 60.0
+"""For how many seconds a network is waited for while some never answer, and when all do."""
 OPEN = {IntentState.CREATED, IntentState.SUBMITTING, IntentState.PENDING, IntentState.UNKNOWN, IntentState.REVERSING}
 MOST_ROUNDS = 12
 VAULT_KEY = new_key()
@@ -100,15 +102,21 @@ class Fate:
 class Watched:
     """An adapter that notes what is sent over it: nothing may be sent twice that a network may have."""
 
-    def __init__(self, real: RailAdapter, fate: Fate) -> None:
+    def __init__(self, hasty: RailAdapter, patient: RailAdapter, fate: Fate) -> None:
+        real = hasty
         self.rail: Rail = real.rail
         self.environment: RailEnvironment = real.environment
         self.capabilities: Capabilities = real.capabilities
         self.asked: Counter[str] = Counter()
         self.sent_twice: list[tuple[str, UUID]] = []
         self._real = real
+        self._patient = patient
         self._fate = fate
         self._sent: set[tuple[str, UUID]] = set()
+
+    def be_patient(self) -> None:
+        """From now on the network is waited for, however long it takes."""
+        self._real = self._patient
 
     async def link(self, source: Source, deposits: tuple[Money, Money] | None) -> Linked:
         return await self._real.link(source, deposits)
@@ -208,12 +216,13 @@ class Outside:
         """Faults end, time goes by, and the operator decides what is left. The books must then be the networks'."""
         self.simulator.heal()
         self.clock.wrong_by = timedelta()
+        for network in self.networks.values():
+            network.be_patient()
         resolved = 0
         for _ in range(MOST_ROUNDS):
             await self.later(days=3)
             await self.works()
-            for rail in self.networks:
-                await self.reads(rail)
+            await self._read_all()
             await self.works()
             await self.check()
             decided = await self._decide()
@@ -221,12 +230,21 @@ class Outside:
             if not decided and not await self._under_way():
                 break
         await self.later(days=9)
-        reports = [await self.reads(rail) for rail in self.networks]
-        return await self._judge(reports, resolved)
+        return await self._judge(await self._read_all(), resolved)
 
     def movements(self) -> dict[Rail, Sequence[Movement]]:
         """What the networks have moved, or would not."""
         return {rail: self.simulator.books(name)["movements"] for rail, name in NETWORKS.items()}
+
+    async def _read_all(self) -> Sequence[Report]:
+        """All networks' books are read, though one may be so busy that it does not answer the first time."""
+        reports: dict[Rail, Report] = {}
+        async with asyncio.timeout(PATIENT * 10):
+            while len(reports) < len(self.networks):
+                for rail in self.networks.keys() - reports.keys():
+                    with suppress(UnreachableError):
+                        reports[rail] = await self.reads(rail)
+        return list(reports.values())
 
     # The operator
 
@@ -342,15 +360,11 @@ async def outside(url: str, simulator: Simulator, clock: Clock, random: Random) 
         vault = Vault(database, [VAULT_KEY])
         stripe = StripeStage(simulator)
         stack.push_async_callback(stripe.adapter.close)
-        visa_told = visa_settings(simulator.folder / "visa.toml").model_copy(update={"answer_seconds": ANSWER_SECONDS})
-        hasty: Sequence[RailAdapter] = (
-            VisaRail(visa_told, vault),
-            StripeRail(stripe.settings._replace(answer_seconds=ANSWER_SECONDS), vault),
-        )
-        for adapter in hasty:
-            stack.push_async_callback(adapter.close)
         fate = Fate(random)
-        networks = {adapter.rail: Watched(adapter, fate) for adapter in hasty}
+        hasty, patient = (_adapters(simulator, vault, stripe.settings, seconds) for seconds in (HASTY, PATIENT))
+        for adapter in (*hasty, *patient):
+            stack.push_async_callback(adapter.close)
+        networks = {one.rail: Watched(one, other, fate) for one, other in zip(hasty, patient, strict=True)}
         rails = Rails(networks, Rail.VISA_DIRECT, Rail.STRIPE, vault)
         app = App(database, ledger, Policy(money_limits=False), rails)
         ada, ben = await Town(app).people("ada", "ben")
@@ -359,6 +373,12 @@ async def outside(url: str, simulator: Simulator, clock: Clock, random: Random) 
             *[await _stripe(ada, stripe, token) for token in ("tok_works", "tok_account")],
         ]
         yield Outside(app, simulator, clock, networks, fate, ada, ben, purses)
+
+
+def _adapters(simulator: Simulator, vault: Vault, stripe: StripeSettings, seconds: float) -> Sequence[RailAdapter]:
+    """The adapters, which wait for a network for so long."""
+    visa = visa_settings(simulator.folder / "visa.toml").model_copy(update={"answer_seconds": seconds})
+    return VisaRail(visa, vault), StripeRail(stripe._replace(answer_seconds=seconds), vault)
 
 
 async def _visa(person: Person, vault: Vault) -> Purse:
