@@ -36,7 +36,7 @@ from models.rails import Direction, IntentState, PayoutSpeed, RailIntent
 from models.transfers import Rail, RailEnvironment, Transfer, TransferStatus
 from models.types import Id, Timestamp
 from rails import Answer, Approved, Call, Declined, NotSent, Pending, RailAdapter, Rejected, Source, Unknown
-from resolvers import freezes, funding
+from resolvers import freezes, funding, limits
 from resolvers.context import App
 
 LEASE = timedelta(seconds=90)
@@ -80,6 +80,7 @@ class IntentRow(NamedTuple):
     reversed_at: datetime | None
     settled_at: datetime | None
     returned: bool
+    drawn_in: datetime | None
 
     def money(self, units: int | None = None) -> Money:
         """The amount, or another one of its currency."""
@@ -485,6 +486,7 @@ async def post(app: App, outcome: Outcome, name: str, now: datetime, *more: Writ
         lines=outcome.lines,
         resolutions=outcome.resolutions,
         writes=(*_writes(intent), *more),
+        draws=limits.taken_back(intent, now),
         movers=outcome.movers,
     )
     receipt = await app.ledger.submit(order)

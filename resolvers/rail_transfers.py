@@ -11,7 +11,7 @@ from models.money import Money
 from models.rails import Direction, IntentState, PayoutSpeed
 from models.security import SecurityEventKind
 from models.transfers import TransferKind, Visibility
-from resolvers import intents, security, transfers
+from resolvers import intents, limits, security, transfers
 from resolvers.context import Context
 from resolvers.errors import InputError, RailDeclinedError, Refused
 from resolvers.funding import FundingSourceRow
@@ -77,6 +77,7 @@ async def open_transfer(
         reversed_at=None,
         settled_at=None,
         returned=False,
+        drawn_in=limits.bucket_of(draws, asked.direction),
     )
     event = ctx.event(SecurityEventKind.MONEY_MOVED, intent.id, user_id=request.actor_id)
     order = Order(

@@ -18,7 +18,7 @@ from models.ids import new_id
 from models.rails import Finding, IntentState, PayoutSpeed
 from models.transfers import TransferStatus
 from rails import RailAdapter, Rails, Source
-from resolvers import freezes, funding, intents, settlements, top_ups, transfers, withdrawals
+from resolvers import freezes, funding, intents, limits, settlements, top_ups, transfers, withdrawals
 from resolvers.context import App
 from resolvers.errors import (
     IdempotencyConflictError,
@@ -126,6 +126,11 @@ class Scene:
     async def books(self) -> Tally:
         assert (await verify(self.app.database)).problems == []
         return await tally(self.app, self.ada.id)
+
+    async def used(self) -> dict[str, int]:
+        """What is used of Ada's limits."""
+        [states] = await limits.limits_of(self.ada.ctx(), [await self.ada.row()])
+        return {state.name: state.used.minor_units for state in states if state.used.minor_units}
 
     async def intent(self, moved: Moved) -> IntentRow:
         return (await intents.intents_by_id(self.app, [moved.transfer.id]))[moved.transfer.id]
@@ -279,6 +284,14 @@ async def test_11_approved_and_the_wallet_may_not_have_it(scene: Scene) -> None:
     assert scene.stage.moved() == 0
     await scene.thaws()
     assert await scene.books() == NOTHING, "it has gone back for good"
+
+
+@reversing
+async def test_what_has_gone_back_uses_up_no_limit(scene: Scene) -> None:
+    await scene.approved_once_frozen()
+    assert await scene.used() == {"TOP_UP_PER_DAY": 100_00, "TOP_UP_PER_MONTH": 100_00}
+    await scene.works()
+    assert await scene.used() == {}
 
 
 @reversing
