@@ -96,9 +96,10 @@ async def test_tips_and_payments_draw_on_one_limit_and_top_ups_on_another(town: 
     }
 
 
-async def test_withdrawals_draw_on_a_limit_of_their_own(town: Town) -> None:
+async def test_withdrawals_draw_on_a_limit_of_their_own(town: Town, clock: Clock) -> None:
     ada, ben = await town.person("ada", "5000"), await town.person("ben", "10")
     await ben.sends(ada, "10")
+    clock.now += 2 * HOUR  # what came from a card a moment ago could not leave
     await ada.withdraws("4999.99")
     assert (await exceeded(ada.withdraws("0.02"))).name == WITHDRAWAL
     await ada.withdraws("0.01")
