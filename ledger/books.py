@@ -15,8 +15,8 @@ from models.ledger import AccountCode
 
 Unknown = dict[UUID, datetime]
 """Owners, and since when something must be known of them."""
-Window = tuple[str, str, datetime]
-"""A limit's name, its currency, and since when it counts."""
+Buckets = dict[datetime, int]
+"""How much of a limit was used in each of its buckets, by when that began."""
 
 
 class Claim(NamedTuple):
@@ -51,7 +51,8 @@ class Books:
         self.balances: dict[UUID, Balance] = {}
         self.receivables: dict[UUID, UUID] = {}
         """For each wallet whose owner has owed something, the account that says how much."""
-        self.usage: dict[UUID, dict[Window, int]] = {}
+        self.usage: dict[UUID, dict[tuple[str, str], Buckets]] = {}
+        """By owner, and by the limit's name and currency."""
         self.frozen: set[UUID] = set()
         """Of those whose usage is known, who is frozen."""
         self.claims: dict[tuple[UUID, str], Claim] = {}
@@ -92,7 +93,8 @@ class Books:
             if row.name == FROZEN:
                 self.frozen.add(row.owner_id)
             else:
-                self.usage[row.owner_id].setdefault((row.name, row.currency, row.since), row.used)
+                buckets = self.usage[row.owner_id].setdefault((row.name, row.currency), {})
+                buckets.setdefault(row.since, row.used)
 
     def learn_claims(self, rows: Iterable[ClaimRow]) -> None:
         """Takes in keys that are taken."""
@@ -120,17 +122,29 @@ class Books:
                 name in unknown_accounts for line in order.lines for name in names_of(line)
             )
             for draw in order.draws:
-                since = self._usage_since.get(draw.owner_id)
-                if is_new or since is None or draw.since < since:
-                    unknown[draw.owner_id] = min(draw.since, unknown.get(draw.owner_id, draw.since))
+                known, needed = self._usage_since.get(draw.owner_id), draw.looks_back_to
+                if is_new or known is None or needed < known:
+                    unknown[draw.owner_id] = min(needed, unknown.get(draw.owner_id, needed))
             for mover in order.movers:
                 if is_new or mover not in self._usage_since:
                     unknown.setdefault(mover, order.created_at)
         return unknown
 
-    def used(self, draw: Draw) -> int:
-        """How much of the limit is gone."""
-        return self.usage[draw.owner_id].get((draw.name, draw.currency, draw.since), 0)
+    def used(self, draw: Draw, since: datetime) -> int:
+        """How much of the limit was used in the buckets that began then or later."""
+        return sum([used for began, used in self._buckets(draw).items() if began >= since])
+
+    def oldest_use(self, draw: Draw, since: datetime) -> datetime | None:
+        """The first of these buckets in which anything was used."""
+        return min((began for began, used in self._buckets(draw).items() if began >= since and used), default=None)
+
+    def draw(self, draw: Draw) -> None:
+        """Counts a draw."""
+        buckets = self.usage[draw.owner_id].setdefault((draw.name, draw.currency), {})
+        buckets[draw.since] = buckets.get(draw.since, 0) + draw.amount
+
+    def _buckets(self, draw: Draw) -> Buckets:
+        return self.usage[draw.owner_id].get((draw.name, draw.currency), {})
 
     def touched(self, orders: Iterable[Order]) -> dict[UUID, int]:
         """The accounts on which these orders' outcomes depend, each at its revision."""

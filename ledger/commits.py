@@ -106,11 +106,12 @@ def changes_of(batch: Batch) -> Changes:
         (sql.insert_entries, batch.entries),
         (sql.update_accounts, [sql.SumsRow(balance.account.id, *balance.sums()) for balance in batch.changed()]),
         (sql.insert_claims, batch.claims),
-        (sql.add_usage, [_used(draw) for draw in batch.draws]),
+        (sql.add_usage, [_used(draw) for draw in batch.draws if draw.amount >= 0]),
         (sql.insert_messages, batch.messages),
     ]
     rows: dict[RowsCommand, list[tuple[Any, ...]]] = {}
-    single: list[tuple[Command, Params]] = []
+    # A row of less than nothing would break the table's rule before it is added to another.
+    single: list[tuple[Command, Params]] = [(sql.give_back, _back(draw)) for draw in batch.draws if draw.amount < 0]
     for command, params in batch.writes:
         if isinstance(command, RowsCommand):
             rows.setdefault(command, []).append(params if isinstance(params, tuple) else command.row(params))
@@ -159,6 +160,16 @@ def _new_account(name: AccountName) -> dict[str, object]:
         "version": 0,
         "revision": 0,
         "created_at": datetime.now(UTC),
+    }
+
+
+def _back(draw: Draw) -> Params:
+    return {
+        "owner": draw.owner_id,
+        "limit_name": draw.name,
+        "in_currency": draw.currency,
+        "in_bucket": draw.since,
+        "back": -draw.amount,
     }
 
 

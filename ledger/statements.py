@@ -222,4 +222,14 @@ insert_entries = insert_rows(Entry, EntryRow)
 insert_claims = insert_rows(Idempotency, ClaimRow)
 insert_messages = insert_rows(Outbox, MessageRow)
 update_accounts = update_rows(Account, key="id", changes=SumsRow._fields[1:])
+give_back = Command(
+    update(LimitUsage)
+    .where(
+        col(LimitUsage.owner_id) == bindparam("owner", type_=Id()),
+        col(LimitUsage.name) == bindparam("limit_name"),
+        col(LimitUsage.currency) == bindparam("in_currency"),
+        col(LimitUsage.since) == bindparam("in_bucket"),
+    )
+    .values(used=col(LimitUsage.used) - bindparam("back"))
+)
 add_usage = add_to_rows(LimitUsage, key=UsageRow._fields[:-1], add=UsageRow._fields[-1:])

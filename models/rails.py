@@ -129,6 +129,8 @@ class RailIntent(SQLModel, table=True):
     settled_at: datetime | None = Field(default=None, sa_type=Timestamp)
     returned: bool = Field(default=False, sa_type=Flag)
     """Whether it has come back."""
+    drawn_in: datetime | None = Field(default=None, sa_type=Timestamp)
+    """In which bucket its amount was counted towards its owner's limit; null if it was not."""
 
 
 class SettlementRow(SQLModel, table=True):

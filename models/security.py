@@ -41,6 +41,7 @@ class SecurityEventKind(StrEnum):
     ACCOUNT_THAWED = "ACCOUNT_THAWED"
     TOKEN_FROZEN = "TOKEN_FROZEN"  # noqa: S105
     TOKEN_THAWED = "TOKEN_THAWED"  # noqa: S105
+    TIER_GRANTED = "TIER_GRANTED"
 
 
 _ADDRESS_IS_KEPT: Any = {

@@ -15,6 +15,7 @@ from models.accounts import TokenKind
 from models.database import ContentionError, Database, Gathering, Transaction
 from models.database.connection import Reader
 from models.ids import new_id
+from models.limits import Tier
 from models.money import Money
 from models.security import SecurityEventKind
 from rails import Rails
@@ -48,6 +49,7 @@ class Viewer(NamedTuple):
     kind: TokenKind
     scopes: frozenset[TokenScope]
     spend_limit: Money | None = None
+    tier: Tier = Tier.NEW
 
     @property
     def movers(self) -> tuple[UUID, ...]:

@@ -29,7 +29,7 @@ from models.rails import Direction, IntentState, RailIntent
 from models.transfers import Rail, Transfer, TransferStatus
 from models.types import Id, Timestamp, choice
 from rails import Answer, Approved, Call, Declined, NotSent, RailAdapter, Rejected, Source, Unknown
-from resolvers import freezes, funding
+from resolvers import freezes, funding, limits
 from resolvers.context import App
 from resolvers.outcomes import POLLS, IntentRow, Outcome, Step, cancelled, outcome_of, suspended
 
@@ -361,6 +361,7 @@ async def post(app: App, outcome: Outcome, name: str, now: datetime, *more: Writ
         lines=outcome.lines,
         resolutions=outcome.resolutions,
         writes=(*_writes(intent), *more),
+        draws=limits.taken_back(intent, now),
         movers=outcome.movers,
     )
     receipt = await app.ledger.submit(order)

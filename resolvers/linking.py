@@ -139,6 +139,7 @@ async def verify_bank_account(ctx: Context, public_id: str, amounts: list[int]) 
     else:
         left = await ctx.transact(lambda transaction: _try(ctx, transaction, source, amounts))
     if left is None:
+        ctx.app.sign_ins.forget([viewer.token_id])  # their tier may be another now
         return source._replace(verified=True)
     message = "These are not the two amounts."
     if left:
@@ -190,6 +191,7 @@ async def _link(
         raise
     if source.reference != token:  # its rail knows it by another name, or it had been linked before
         await vault.forget(token)
+    ctx.app.sign_ins.forget([viewer.token_id])  # their tier may be another now
     return source
 
 

@@ -57,6 +57,7 @@ class IntentRow(NamedTuple):
     reversed_at: datetime | None
     settled_at: datetime | None
     returned: bool
+    drawn_in: datetime | None
 
     def money(self, units: int | None = None) -> Money:
         """The amount, or another one of its currency."""

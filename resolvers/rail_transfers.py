@@ -11,7 +11,7 @@ from models.money import Money
 from models.rails import Direction, IntentState, PayoutSpeed
 from models.security import SecurityEventKind
 from models.transfers import TransferKind, Visibility
-from resolvers import intents, security, transfers
+from resolvers import intents, limits, risk, security, transfers
 from resolvers.context import Context
 from resolvers.errors import InputError, RailDeclinedError, Refused
 from resolvers.funding import FundingSourceRow
@@ -49,6 +49,7 @@ async def open_transfer(
     """
     assert ctx.viewer is not None, "somebody moves the money"
     _check_capable(ctx, asked)
+    draws = await risk.watched(ctx, ctx.viewer, asked.direction, asked.amount, draws)
     now = ctx.now()
     intent = IntentRow(
         id=ctx.new_id(),
@@ -78,6 +79,7 @@ async def open_transfer(
         reversed_at=None,
         settled_at=None,
         returned=False,
+        drawn_in=limits.bucket_of(draws, asked.direction),
     )
     event = ctx.event(SecurityEventKind.MONEY_MOVED, intent.id, user_id=request.actor_id)
     order = Order(

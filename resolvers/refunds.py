@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, case, update
 from sqlmodel import col
 
-from ledger import Draw, StaleError, Write
+from ledger import Ceiling, Draw, StaleError, Write
 from ledger.kinds import refund
 from models.database import Command
 from models.money import Money
@@ -93,9 +93,9 @@ async def _post(ctx: Context, viewer: Viewer, request: Request, original: Transf
         total = {"tipped_id": original.post_id, "in_currency": original.currency, "given_back": back}
         writes.append(Write(take_from_total, total))
     # Counted in the ledger under its locks, so that two refunds at once never give back more than was paid.
-    draw = Draw(
-        original.id, REFUNDED, original.currency, original.created_at, None, original.amount, back, original.refunded
-    )
+    since = original.created_at
+    whole = Ceiling(REFUNDED, original.amount, since)
+    draw = Draw(original.id, REFUNDED, original.currency, since, back, (whole,), original.refunded)
     return await transfers.post(
         ctx,
         request,

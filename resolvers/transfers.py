@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -15,7 +15,7 @@ from models.database import Query, any_of, insert_rows
 from models.money import Currency, Money
 from models.security import SecurityEventKind
 from models.transfers import Rail, RailEnvironment, Transfer, TransferKind, TransferStatus, Visibility
-from resolvers import inputs, security
+from resolvers import inputs, risk, security
 from resolvers.context import Context
 from resolvers.errors import (
     IdempotencyConflictError,
@@ -32,6 +32,10 @@ from resolvers.inputs import Checks, MoneyAsked
 from resolvers.users import UserRow, users_or_none
 
 AMOUNT = ("amount", "amount")
+_NOTED: Mapping[type[UserError], SecurityEventKind] = {
+    LimitExceededError: SecurityEventKind.LIMIT_REFUSED,
+    RiskHoldError: SecurityEventKind.RISK_REFUSED,
+}
 FROZEN = RiskHoldError("The operator has frozen this account or this access token: no money moves by it.")
 
 
@@ -198,15 +202,15 @@ def as_write(transfer: TransferRow) -> Write:
 
 
 async def submit(ctx: Context, order: Order) -> Receipt:
-    """Has an order posted. Raises Refused, and notes that a limit or a freeze was in the way."""
+    """Has an order posted. Raises Refused, and notes that a limit, a freeze or a rule against abuse was in the way."""
     try:
         return await ctx.app.ledger.submit(order)
     except ledger.LedgerError as error:
-        if isinstance(error, ledger.LimitExceededError):
-            ctx.note_refusal(SecurityEventKind.LIMIT_REFUSED, user_id=order.actor_id)
-        if isinstance(error, ledger.FrozenError):
-            ctx.note_refusal(SecurityEventKind.RISK_REFUSED, user_id=order.actor_id)
-        raise _refused(error) from error
+        refused = _refused(error)
+        for told in refused.errors if isinstance(refused, Refused) else ():
+            if type(told) in _NOTED:
+                ctx.note_refusal(_NOTED[type(told)], user_id=order.actor_id)
+        raise refused from error
 
 
 async def _moved(ctx: Context, receipt: Receipt) -> Moved:
@@ -222,6 +226,8 @@ def _refused(error: ledger.LedgerError) -> Exception:
             told: UserError = InsufficientFundsError(
                 message, AMOUNT, available=error.available, shortfall=error.shortfall
             )
+        case ledger.LimitExceededError() if error.name in risk.MESSAGES:
+            told = RiskHoldError(risk.MESSAGES[error.name])
         case ledger.LimitExceededError():
             limit = LimitState(error.name, error.max, error.used, error.resets_at)
             told = LimitExceededError("This would pass a limit.", AMOUNT, limit=limit)

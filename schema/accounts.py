@@ -33,7 +33,7 @@ class AccessToken(Node):
     expires_at: datetime | None = strawberry.field(description="When it ends; null if it does not.")
     last_used_at: datetime | None = strawberry.field(description="When it was last used, to the minute.")
     spend_limit_per_day: Money | None = strawberry.field(
-        description="How much it may spend in one UTC day, on tips, payments and refunds together; null: only the"
+        description="How much it may spend in 24 hours, on tips, payments and refunds together; null: only the"
         " account's own limits. With a limit it cannot top up."
     )
 

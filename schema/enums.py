@@ -138,5 +138,6 @@ _enum(
         SecurityEventKind.ACCOUNT_THAWED: "The operator has ended that.",
         SecurityEventKind.TOKEN_FROZEN: "The operator has frozen an access token: it moves no money.",
         SecurityEventKind.TOKEN_THAWED: "The operator has ended that.",
+        SecurityEventKind.TIER_GRANTED: "The operator has set the account's tier, by which its limits go.",
     },
 )

@@ -16,14 +16,16 @@ _MESSAGE = "What went wrong, for people."
 _PATH = "The input field at fault, from the input object down; null when it is none in particular."
 
 
-@strawberry.type(description="A limit on money, and how much of it is used.")
+@strawberry.type(description="A limit on money within 24 hours or 30 days, and how much of it is used.")
 class Limit:
     """A limit on money, and how much of it is used."""
 
     name: str = strawberry.field(description="Which limit it is, such as SPEND_PER_DAY.")
     max: Money = strawberry.field(description="How much it allows.")
     used: Money = strawberry.field(description="How much of that is used.")
-    resets_at: datetime | None = strawberry.field(description="When it begins anew.")
+    resets_at: datetime | None = strawberry.field(
+        description="When the oldest use leaves it, and some of it is free again; null when nothing is used."
+    )
 
 
 @strawberry.interface(description="An expected failure. Nothing has been written.")

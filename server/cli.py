@@ -148,19 +148,33 @@ def freeze(
     demo: Demo = False,
 ) -> None:
     """Have an account or an access token move no money until it is thawed."""
-    from server import freezing, settings
+    from server import settings, standing
 
-    changed = freezing.freeze(settings.load(demo=demo or None, database=database), name, reason)
+    changed = standing.freeze(settings.load(demo=demo or None, database=database), name, reason)
     typer.echo(f"{name} is frozen." if changed else f"{name} was frozen already.")
 
 
 @hatful.command()
 def thaw(name: Frozen, database: Database = None, demo: Demo = False) -> None:
     """End a freeze."""
-    from server import freezing, settings
+    from server import settings, standing
 
-    changed = freezing.thaw(settings.load(demo=demo or None, database=database), name)
+    changed = standing.thaw(settings.load(demo=demo or None, database=database), name)
     typer.echo(f"{name} is frozen no more." if changed else f"{name} was not frozen.")
+
+
+@hatful.command()
+def tier(
+    handle: Annotated[str, typer.Argument(metavar="HANDLE", help="Whose.")],
+    tier: Annotated[int, typer.Argument(metavar="0|1|2", min=0, max=2, help="2 is for those whom you trust.")],
+    database: Database = None,
+    demo: Demo = False,
+) -> None:
+    """Give an account at least this tier, by which its limits on money go."""
+    from server import settings, standing
+
+    standing.grant_tier(settings.load(demo=demo or None, database=database), handle, tier)
+    typer.echo(f"{handle} has tier {tier}, or what its cards and bank accounts give.")
 
 
 @ledger.command()

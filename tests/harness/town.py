@@ -11,6 +11,7 @@ import pytest
 from execution.operations import Operations, Request
 from models.accounts import TokenKind
 from models.ids import new_id
+from models.limits import Tier
 from models.money import Currency, Money
 from models.rails import PayoutSpeed
 from models.transfers import Visibility
@@ -76,7 +77,7 @@ class Person:
         self.id = user_id
         self.handle = handle
         self.public_id = public_id(Kind.USER, user_id)
-        self.viewer = viewer or Viewer(user_id, new_id(), TokenKind.SESSION, frozenset(TokenScope))
+        self.viewer = viewer or Viewer(user_id, new_id(), TokenKind.SESSION, frozenset(TokenScope), tier=Tier.VERIFIED)
 
     def ctx(self) -> OperationContext:
         """A new request of theirs."""

@@ -12,7 +12,7 @@ from ledger.verify import verify
 from models.rails import PayoutSpeed
 from models.transfers import TransferStatus
 from rails import RailAdapter, Rails, Source
-from resolvers import freezes, intents, settlements, top_ups, transfers, withdrawals
+from resolvers import freezes, intents, limits, settlements, top_ups, transfers, withdrawals
 from resolvers.context import App
 from resolvers.freezes import Subject
 from resolvers.outcomes import IntentRow
@@ -113,6 +113,11 @@ class Scene:
     async def books(self) -> Tally:
         assert (await verify(self.app.database)).problems == []
         return await tally(self.app, self.ada.id)
+
+    async def used(self) -> dict[str, int]:
+        """What is used of Ada's limits."""
+        [states] = await limits.limits_of(self.ada.ctx(), [await self.ada.row()])
+        return {state.name: state.used.minor_units for state in states if state.used.minor_units}
 
     async def intent(self, moved: Moved) -> IntentRow:
         return (await intents.intents_by_id(self.app, [moved.transfer.id]))[moved.transfer.id]

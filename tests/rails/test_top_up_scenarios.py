@@ -127,6 +127,14 @@ async def test_11_approved_and_the_wallet_may_not_have_it(scene: Scene) -> None:
 
 
 @reversing
+async def test_what_has_gone_back_uses_up_no_limit(scene: Scene) -> None:
+    await scene.approved_once_frozen()
+    assert await scene.used() == {"TOP_UP_PER_DAY": 100_00, "TOP_UP_PER_MONTH": 100_00}
+    await scene.works()
+    assert await scene.used() == {}
+
+
+@reversing
 async def test_12_that_gets_no_answer_when_it_goes_back(scene: Scene) -> None:
     scene.stage.fault("reverse", "STATUS", status=504)
     await scene.approved_once_frozen()

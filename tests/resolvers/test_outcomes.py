@@ -128,6 +128,7 @@ def an_intent(direction: Direction, state: IntentState, *, suspended: bool = Fal
         reversed_at=NOON if state is IntentState.REVERSING else None,
         settled_at=None,
         returned=False,
+        drawn_in=None,
     )
 
 

@@ -1,11 +1,12 @@
-"""The commands `hatful freeze` and `hatful thaw`."""
+"""The commands `hatful freeze`, `hatful thaw` and `hatful tier`: what the operator says of an account."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
 from ledger import Ledger
 from models.database import open_database
-from resolvers import freezes
+from models.limits import Tier
+from resolvers import freezes, tiers
 from resolvers.context import App, Context
 from resolvers.freezes import Subject
 from server.addresses import masked
@@ -22,6 +23,18 @@ def freeze(settings: Settings, name: str, reason: str) -> bool:
 def thaw(settings: Settings, name: str) -> bool:
     """Ends a freeze. False if there was none. Raises OperatorError."""
     return _run(settings, name, freezes.thaw)
+
+
+def grant_tier(settings: Settings, handle: str, tier: int) -> None:
+    """Gives an account at least this tier. Raises OperatorError."""
+
+    async def grant(ctx: Context, subject: Subject) -> bool:
+        if not subject.is_account:
+            raise NoSuchSubjectError("A tier is an account's: name a handle.")
+        await tiers.grant(ctx, subject.user_id, Tier(tier))
+        return True
+
+    _run(settings, handle, grant)
 
 
 def _run(settings: Settings, name: str, work: Callable[[Context, Subject], Awaitable[bool]]) -> bool:
