@@ -31,7 +31,7 @@ serve: setup ## Serve the demo on http://127.0.0.1:8000 (PORT=8001 for another p
 test: setup tests/clients/node_modules/ready ## Run the tests (ARGS="-k tips" for some of them)
 	@$(BIN)/pytest $(ARGS)
 
-proof: setup ## Show at length that the ledger holds and the engines agree (PROOF_SEED=7 begins with that seed)
+proof: setup ## Show at length that the ledger and the rails hold, and the engines agree (PROOF_SEED=7 begins with that seed)
 	@$(BIN)/pytest -m proof -s -o faulthandler_timeout=3600 $(ARGS)
 
 bench: setup benchmarks/peers/node_modules/ready ## Measure Hatful against other servers (ARGS="--only timeline --servers product,handwritten --seconds 3")

@@ -4,7 +4,7 @@ from demo.cast import token_name, token_of
 from demo.events import END, Follow, Payment, Person, Post, Reaction, Tip, TopUp
 from demo.scene import Scene
 from models.money import Money
-from resolvers import accounts, payments, posts, tips, users, wallets
+from resolvers import accounts, payments, posts, tips, top_ups, users
 from resolvers.context import App, Store
 from resolvers.ids import Kind, public_id
 from resolvers.inputs import MoneyAsked
@@ -46,7 +46,7 @@ async def top_up(app: App, store: Store, top_up: TopUp) -> None:
     """Somebody puts money into their wallet."""
     name = f"top-up of {top_up.person.handle} in {top_up.amount.currency}"
     scene = Scene(app, store, top_up.person, top_up.moment, name)
-    await wallets.top_up_wallet(scene, None, _asked(top_up.amount), key=name)
+    await top_ups.top_up_wallet(scene, None, _asked(top_up.amount), key=name)
 
 
 async def give(app: App, store: Store, gift: Tip | Payment) -> None:

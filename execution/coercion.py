@@ -4,6 +4,7 @@ They take what is right and nothing else. Whatever they decline goes through gra
 which know how to say what is wrong with it.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING
 from typing import Any
@@ -43,6 +44,7 @@ from strawberry.types.field import StrawberryField
 from strawberry.types.lazy_type import LazyType
 
 MAX_ERRORS = 50
+_WHOLE = re.compile(r"(,? [Ff]ound)?: [\[{].*$", re.DOTALL)
 
 Coerce = Callable[[Any], Any]
 MIN_INT, MAX_INT = -(1 << 31), (1 << 31) - 1
@@ -92,9 +94,10 @@ class Signature:
 
     def values(self, given: Mapping[str, Any]) -> VariableValues | list[GraphQLError]:
         """The variables of a request by graphql-core."""
-        return get_variable_values(
+        values = get_variable_values(
             self._schema, self._definitions, dict(given), MAX_ERRORS, hide_suggestions=not self._suggestions
         )
+        return [_discreet(error) for error in values] if isinstance(values, list) else values
 
     def _slot(self, node: Any) -> tuple[str, Coerce, Any, bool]:
         signature = get_variable_signature(self._schema, node)
@@ -197,6 +200,11 @@ class Arguments:
             variable = node.name.value
             return own.python_name, of_variable
         return own.python_name, of_literal
+
+
+def _discreet(error: GraphQLError) -> GraphQLError:
+    """The error without a whole object or list that was given: beside what is wrong, a password may be in it."""
+    return GraphQLError(_WHOLE.sub(".", error.message), error.nodes)
 
 
 def _has_variables(node: ValueNode) -> bool:

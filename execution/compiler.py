@@ -384,7 +384,9 @@ def _recogniser(schema: GraphQLSchema, type_: Any) -> Callable[[Any], str]:
     for own in possible:
         if isinstance(own.is_type_of, Rows):
             rows = own.is_type_of
-            known.setdefault(rows.row, (rows.attribute, {}))[1].setdefault(rows.value, own.name)
+            _, names = known.setdefault(rows.row, (rows.attribute, {}))
+            for value in rows.values:
+                names.setdefault(value, own.name)
 
     def of_kind(row: Any) -> str:
         for own in possible:

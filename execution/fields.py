@@ -34,19 +34,20 @@ class Loading(Protocol):
 class Rows:
     """Tells which rows are of a type: `is_type_of = Rows(TransferRow, kind=TransferKind.TIP)`.
 
-    The class of the row decides, and if that is not enough the value of one attribute. A plan reads both from here, and
-    looks a row's type up instead of trying one type after another.
+    The class of the row decides, and if that is not enough the value of one attribute, or several of them in a tuple.
+    A plan reads both from here, and looks a row's type up instead of trying one type after another.
     """
 
     def __init__(self, row: type, **attribute: Hashable) -> None:
         assert len(attribute) <= 1, "one attribute tells rows of a class apart"
         self.row = row
         self.attribute = next(iter(attribute), None)
-        self.value = attribute.get(self.attribute) if self.attribute else None
+        value = attribute.get(self.attribute) if self.attribute else None
+        self.values: tuple[Hashable, ...] = value if isinstance(value, tuple) else (value,)
 
     def __call__(self, row: object, _: object) -> bool:
         """Whether a row is of the type."""
-        return isinstance(row, self.row) and (self.attribute is None or getattr(row, self.attribute) == self.value)
+        return isinstance(row, self.row) and (self.attribute is None or getattr(row, self.attribute) in self.values)
 
 
 def computed(compute: Callable[..., Any], description: str) -> Any:

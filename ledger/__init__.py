@@ -1,11 +1,14 @@
 """The double-entry engine, and the one user of the ledger's tables. See README.md beside this file."""
 
 from ledger.engine import Ledger
+from ledger.freezes import recheck
 from ledger.orders import (
     AccountName,
     BalanceRow,
     BusyError,
+    Ceiling,
     Draw,
+    FrozenError,
     HoldResolvedError,
     IdempotencyConflictError,
     InsufficientFundsError,
@@ -26,7 +29,9 @@ __all__ = [
     "AccountName",
     "BalanceRow",
     "BusyError",
+    "Ceiling",
     "Draw",
+    "FrozenError",
     "HoldResolvedError",
     "IdempotencyConflictError",
     "InsufficientFundsError",
@@ -42,4 +47,5 @@ __all__ = [
     "StaleError",
     "TooLargeError",
     "Write",
+    "recheck",
 ]

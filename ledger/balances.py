@@ -9,6 +9,7 @@ from models.ledger import AccountCode, Side
 SIDES = {
     AccountCode.WALLET: Side.CREDIT,
     AccountCode.RECEIVABLE: Side.DEBIT,
+    AccountCode.SUSPENSE: Side.CREDIT,
     AccountCode.FEE_INCOME: Side.CREDIT,
     AccountCode.RAIL_CLEARING: Side.DEBIT,
     AccountCode.PAYOUT_CLEARING: Side.CREDIT,
@@ -16,8 +17,13 @@ SIDES = {
 }
 """The side on which an account's balance grows."""
 
-FLOORS = {AccountCode.WALLET: 0, AccountCode.RECEIVABLE: 0}
+FLOORS = {AccountCode.WALLET: 0, AccountCode.RECEIVABLE: 0, AccountCode.SUSPENSE: 0}
 """The least that may be available; an account without one may go as low as it likes."""
+
+
+REVISION_BITS = 62
+"""A revision says which change was the last, and no two are alike: if they were counted, another process's change could
+pass for that of a batch that is still in flight."""
 
 
 @dataclass(slots=True)
@@ -79,8 +85,8 @@ class Balance:
 
     @property
     def largest(self) -> int:
-        """The largest of the sums; what the account holds is never more."""
-        return max(self.debits_posted, self.credits_posted, self.debits_pending, self.credits_pending)
+        """The largest that one of the sums can become as things stand, with all that is held: a hold can be settled."""
+        return max(self.debits_posted + self.debits_pending, self.credits_posted + self.credits_pending)
 
     @property
     def shortfall(self) -> int:

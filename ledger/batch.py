@@ -9,12 +9,14 @@ from datetime import datetime
 from random import getrandbits
 from uuid import UUID
 
-from ledger.balances import Balance
+from ledger.balances import REVISION_BITS, Balance
 from ledger.books import Books, Claim
 from ledger.orders import (
     AccountName,
     BalanceRow,
+    Ceiling,
     Draw,
+    FrozenError,
     HoldResolvedError,
     InsufficientFundsError,
     LedgerError,
@@ -41,9 +43,6 @@ from models.ledger import AccountCode, Phase
 from models.money import MAX_MINOR_UNITS, Money
 
 Outcome = Receipt | LedgerError
-REVISION_BITS = 62
-"""A revision says which change was the last, and no two are alike: if they were counted, another process's change could
-pass for that of a batch that is still in flight."""
 
 
 class Batch:
@@ -84,6 +83,8 @@ class Batch:
 
     def _post(self, order: Order) -> tuple[BalanceRow, ...]:
         self._check_expectations(order.draws)  # first: what is stale may not be refused for ever
+        if self._books.frozen and not self._books.frozen.isdisjoint(order.movers):
+            raise FrozenError
         trial = _Trial(self._balances, order)
         for resolution in order.resolutions:
             trial.resolve(self._standing(resolution), resolution.amount)
@@ -106,15 +107,22 @@ class Batch:
 
     def _check_expectations(self, draws: Iterable[Draw]) -> None:
         for draw in draws:
-            if draw.expected is not None and draw.expected != self._books.used(draw):
+            if draw.expected is not None and draw.expected != self._books.used(draw, draw.since):
                 raise StaleError
 
     def _check_draws(self, draws: Iterable[Draw]) -> None:
         for draw in draws:
-            used = self._books.used(draw)
-            if used + draw.amount > draw.max:
-                maximum, gone = Money(draw.max, draw.currency), Money(used, draw.currency)
-                raise LimitExceededError(draw.name, maximum, gone, draw.resets_at)
+            for ceiling in draw.ceilings:
+                used = self._books.used(draw, ceiling.since)
+                if used + draw.amount > ceiling.max:
+                    raise self._exceeded(draw, ceiling, used)
+
+    def _exceeded(self, draw: Draw, ceiling: Ceiling, used: int) -> LimitExceededError:
+        oldest = self._books.oldest_use(draw, ceiling.since)
+        resets_at = None if oldest is None or ceiling.lasts is None else oldest + ceiling.lasts
+        return LimitExceededError(
+            ceiling.name, Money(ceiling.max, draw.currency), Money(used, draw.currency), resets_at
+        )
 
     def _keep(self, order: Order, trial: "_Trial") -> None:
         self.journals.append(
@@ -128,8 +136,7 @@ class Batch:
         for resolution in order.resolutions:
             del self._books.holds[resolution.hold_id]
         for draw in order.draws:
-            window = draw.name, draw.currency, draw.since
-            self._books.usage[draw.owner_id][window] = self._books.used(draw) + draw.amount
+            self._books.draw(draw)
         self.draws.extend(order.draws)
         self.writes.extend(order.writes)
         self.messages.extend(

@@ -3,18 +3,20 @@
 It holds rows that were read, and what batches have made of them since. Nothing here reads or writes a database.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from ledger.balances import Balance
 from ledger.orders import AccountName, Draw, IdempotencyConflictError, Line, Order, Receipt, RefusalError, refusal_from
-from ledger.statements import AccountRow, ClaimRow, HoldRow, UsageRow
+from ledger.statements import FROZEN, AccountRow, ClaimRow, HoldRow, UsageRow
 from models.ledger import AccountCode
 
-Window = tuple[str, str, datetime]
-"""A limit's name, its currency, and since when it counts."""
+Unknown = dict[UUID, datetime]
+"""Owners, and since when something must be known of them."""
+Buckets = dict[datetime, int]
+"""How much of a limit was used in each of its buckets, by when that began."""
 
 
 class Claim(NamedTuple):
@@ -49,7 +51,10 @@ class Books:
         self.balances: dict[UUID, Balance] = {}
         self.receivables: dict[UUID, UUID] = {}
         """For each wallet whose owner has owed something, the account that says how much."""
-        self.usage: dict[UUID, dict[Window, int]] = {}
+        self.usage: dict[UUID, dict[tuple[str, str], Buckets]] = {}
+        """By owner, and by the limit's name and currency."""
+        self.frozen: set[UUID] = set()
+        """Of those whose usage is known, who is frozen."""
         self.claims: dict[tuple[UUID, str], Claim] = {}
         self.holds: dict[UUID, HoldRow] = {}
         """The holds that stand."""
@@ -79,12 +84,17 @@ class Books:
                 self.receivables[wallet_id] = row.id
 
     def learn_usage(self, owners: Iterable[UUID], since: datetime, rows: Iterable[UsageRow]) -> None:
-        """Takes in all that these owners have used of limits that count since then or later."""
+        """Takes in whether these owners are frozen, and all that they have used of limits since then or later."""
         for owner in owners:
             self.usage.setdefault(owner, {})
-            self._usage_since[owner] = since
+            self._usage_since[owner] = min(since, self._usage_since.get(owner, since))
+            self.frozen.discard(owner)
         for row in rows:
-            self.usage[row.owner_id].setdefault((row.name, row.currency, row.since), row.used)
+            if row.name == FROZEN:
+                self.frozen.add(row.owner_id)
+            else:
+                buckets = self.usage[row.owner_id].setdefault((row.name, row.currency), {})
+                buckets.setdefault(row.since, row.used)
 
     def learn_claims(self, rows: Iterable[ClaimRow]) -> None:
         """Takes in keys that are taken."""
@@ -100,19 +110,41 @@ class Books:
         """The accounts of the orders that are not known."""
         return {name for order in orders for line in order.lines for name in names_of(line) if name not in self.ids}
 
-    def unknown_usage(self, orders: Iterable[Order]) -> dict[UUID, datetime]:
-        """The owners whose use of limits is not known, and since when it must be."""
-        unknown: dict[UUID, datetime] = {}
+    def unknown_usage(self, orders: Iterable[Order], unknown_accounts: Collection[AccountName] = ()) -> Unknown:
+        """The owners whose freezes and use of limits are not known, and since when the use must be.
+
+        What is known of an owner is true at the revisions of the accounts that are known. So whoever meets another
+        account looks again.
+        """
+        unknown: Unknown = {}
         for order in orders:
+            is_new = bool(unknown_accounts) and any(
+                name in unknown_accounts for line in order.lines for name in names_of(line)
+            )
             for draw in order.draws:
-                since = self._usage_since.get(draw.owner_id)
-                if since is None or draw.since < since:
-                    unknown[draw.owner_id] = min(draw.since, unknown.get(draw.owner_id, draw.since))
+                known, needed = self._usage_since.get(draw.owner_id), draw.looks_back_to
+                if is_new or known is None or needed < known:
+                    unknown[draw.owner_id] = min(needed, unknown.get(draw.owner_id, needed))
+            for mover in order.movers:
+                if is_new or mover not in self._usage_since:
+                    unknown.setdefault(mover, order.created_at)
         return unknown
 
-    def used(self, draw: Draw) -> int:
-        """How much of the limit is gone."""
-        return self.usage[draw.owner_id].get((draw.name, draw.currency, draw.since), 0)
+    def used(self, draw: Draw, since: datetime) -> int:
+        """How much of the limit was used in the buckets that began then or later."""
+        return sum([used for began, used in self._buckets(draw).items() if began >= since])
+
+    def oldest_use(self, draw: Draw, since: datetime) -> datetime | None:
+        """The first of these buckets in which anything was used."""
+        return min((began for began, used in self._buckets(draw).items() if began >= since and used), default=None)
+
+    def draw(self, draw: Draw) -> None:
+        """Counts a draw."""
+        buckets = self.usage[draw.owner_id].setdefault((draw.name, draw.currency), {})
+        buckets[draw.since] = buckets.get(draw.since, 0) + draw.amount
+
+    def _buckets(self, draw: Draw) -> Buckets:
+        return self.usage[draw.owner_id].get((draw.name, draw.currency), {})
 
     def touched(self, orders: Iterable[Order]) -> dict[UUID, int]:
         """The accounts on which these orders' outcomes depend, each at its revision."""
@@ -136,6 +168,7 @@ class Books:
         self.receivables.update(books.receivables)
         # What was known of limits was known at the accounts' revisions before these: it may be more by now.
         self.usage, self._usage_since = dict(books.usage), dict(books._usage_since)
+        self.frozen = set(books.frozen)
         self.claims.update(books.claims)
 
     def forget(self, orders: Iterable[Order]) -> None:
@@ -144,6 +177,7 @@ class Books:
         for order in orders:
             self.claims.pop((order.actor_id, order.key), None)
             owners.update(draw.owner_id for draw in order.draws)
+            owners.update(order.movers)
         for owner in owners:
             for name in self._names.pop(owner, ()):
                 account_id = self.ids.pop(name)
@@ -151,6 +185,7 @@ class Books:
                 self.receivables.pop(account_id, None)
             self.usage.pop(owner, None)
             self._usage_since.pop(owner, None)
+            self.frozen.discard(owner)
 
 
 def names_of(line: Line) -> tuple[AccountName, ...]:

@@ -10,7 +10,7 @@ from uuid import UUID
 from ledger import statements as sql
 from ledger.balances import FLOORS, SIDES
 from ledger.batch import Batch
-from ledger.books import Books, names_of
+from ledger.books import Books, Unknown, names_of
 from ledger.orders import AccountName, Draw, Order
 from models.database import Ask, Command, Database, Guard, Others, RowsCommand, RowSet, Transaction
 from models.database.rows import steps
@@ -29,9 +29,19 @@ class Changes(NamedTuple):
 
 async def acquaint(database: Database, books: Books, orders: Sequence[Order]) -> None:
     """Reads what the books do not know of these orders, and opens accounts that do not exist. Locks nothing."""
-    names, drawing = books.unknown_accounts(orders), books.unknown_usage(orders)
+    names = books.unknown_accounts(orders)
+    drawing = books.unknown_usage(orders, names)
     if not names and not drawing:
         return
+    await _learn(database, books, names, drawing)
+    missing = sorted(name for name in names if name not in books.ids)
+    if missing:
+        async with database.transaction() as transaction:
+            await transaction.run_many(sql.open_account, [_new_account(name) for name in missing])
+        await _learn(database, books, missing, drawing)
+
+
+async def _learn(database: Database, books: Books, names: Iterable[AccountName], drawing: Unknown) -> None:
     # In one trip, and the accounts first: use of a limit that came in between shows in the account's revision.
     since = min(drawing.values(), default=EPOCH)
     accounts, usage = await database.ask(
@@ -42,11 +52,6 @@ async def acquaint(database: Database, books: Books, orders: Sequence[Order]) ->
     )
     books.learn_accounts(accounts)
     books.learn_usage(drawing, since, usage)
-    missing = sorted(name for name in names if name not in books.ids)
-    if missing:
-        async with database.transaction() as transaction:
-            await transaction.run_many(sql.open_account, [_new_account(name) for name in missing])
-        books.learn_accounts(await database.fetch(sql.accounts_of_owners, keys=_owners(missing)))
 
 
 async def read_locked(transaction: Transaction, orders: Sequence[Order], ids: Mapping[AccountName, UUID]) -> Books:
@@ -101,11 +106,12 @@ def changes_of(batch: Batch) -> Changes:
         (sql.insert_entries, batch.entries),
         (sql.update_accounts, [sql.SumsRow(balance.account.id, *balance.sums()) for balance in batch.changed()]),
         (sql.insert_claims, batch.claims),
-        (sql.add_usage, [_used(draw) for draw in batch.draws]),
+        (sql.add_usage, [_used(draw) for draw in batch.draws if draw.amount >= 0]),
         (sql.insert_messages, batch.messages),
     ]
     rows: dict[RowsCommand, list[tuple[Any, ...]]] = {}
-    single: list[tuple[Command, Params]] = []
+    # A row of less than nothing would break the table's rule before it is added to another.
+    single: list[tuple[Command, Params]] = [(sql.give_back, _back(draw)) for draw in batch.draws if draw.amount < 0]
     for command, params in batch.writes:
         if isinstance(command, RowsCommand):
             rows.setdefault(command, []).append(params if isinstance(params, tuple) else command.row(params))
@@ -154,6 +160,16 @@ def _new_account(name: AccountName) -> dict[str, object]:
         "version": 0,
         "revision": 0,
         "created_at": datetime.now(UTC),
+    }
+
+
+def _back(draw: Draw) -> Params:
+    return {
+        "owner": draw.owner_id,
+        "limit_name": draw.name,
+        "in_currency": draw.currency,
+        "in_bucket": draw.since,
+        "back": -draw.amount,
     }
 
 

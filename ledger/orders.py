@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
@@ -46,20 +46,37 @@ class Resolution(NamedTuple):
     amount: int | None
 
 
-class Draw(NamedTuple):
-    """A limit that an order uses up by `amount`: at most `max` in the window from `since` until `resets_at`.
+class Ceiling(NamedTuple):
+    """What a limit may not pass: at most `max` in all buckets that began at `since` or later.
 
-    With `expected`, the order was made for exactly that much being used: if it is not so any more, the order is stale.
+    A bucket counts for as long as `lasts` from when it began; for ever, if that is None.
+    """
+
+    name: str
+    max: int
+    since: datetime
+    lasts: timedelta | None = None
+
+
+class Draw(NamedTuple):
+    """A limit that an order uses up by `amount`, counted in the bucket that begins at `since`, under each ceiling.
+
+    Less than nothing gives back what was counted in that bucket. With `expected`, the order was made for exactly that
+    much being used in the bucket: if it is not so any more, the order is stale.
     """
 
     owner_id: UUID
     name: str
     currency: Currency
     since: datetime
-    resets_at: datetime | None
-    max: int
     amount: int
+    ceilings: tuple[Ceiling, ...] = ()
     expected: int | None = None
+
+    @property
+    def looks_back_to(self) -> datetime:
+        """The first bucket that the draw depends on."""
+        return min([self.since, *(ceiling.since for ceiling in self.ceilings)])
 
 
 class Write(NamedTuple):
@@ -99,6 +116,8 @@ class Order:
     messages: tuple[Message, ...] = ()
     reverses_id: UUID | None = None
     reference: str | None = None
+    movers: tuple[UUID, ...] = ()
+    """Who moves the money: nothing is posted if one of them is frozen. It touches their accounts, or their owner's."""
 
 
 class BalanceRow(NamedTuple):
@@ -174,7 +193,7 @@ class InsufficientFundsError(RefusalError):
 
 
 class LimitExceededError(RefusalError):
-    """The limit `name` allows `max` until `resets_at`, or for ever, of which `used` is gone."""
+    """The limit `name` allows `max`, of which `used` is gone. Some of that counts no more from `resets_at` on."""
 
     def __init__(self, name: str, maximum: Money, used: Money, resets_at: datetime | None) -> None:
         super().__init__("A limit would be exceeded.")
@@ -196,6 +215,16 @@ class LimitExceededError(RefusalError):
         )
 
 
+class FrozenError(RefusalError):
+    """Who moves the money is frozen."""
+
+    def __init__(self) -> None:
+        super().__init__("Who moves the money is frozen.")
+
+    def stored(self) -> str:
+        return json.dumps({"refusal": "FROZEN"})
+
+
 class HoldResolvedError(RefusalError):
     """The hold does not stand any more, or is for less."""
 
@@ -212,6 +241,8 @@ def refusal_from(stored: str) -> RefusalError:
     facts = json.loads(stored)
     if facts["refusal"] == "HOLD_RESOLVED":
         return HoldResolvedError(UUID(hex=facts["hold_id"]))
+    if facts["refusal"] == "FROZEN":
+        return FrozenError()
     currency = Currency(facts["currency"])
     if facts["refusal"] == "INSUFFICIENT_FUNDS":
         return InsufficientFundsError(Money(facts["available"], currency), Money(facts["shortfall"], currency))

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, and_, bindparam, exists, or_, select
+from sqlalchemy import Select, and_, bindparam, exists, literal_column, or_, select, union_all, update
 from sqlmodel import col
 
 from models.database import (
@@ -19,9 +19,11 @@ from models.database import (
     insert_rows,
     update_rows,
 )
+from models.freezes import Freeze
 from models.ledger import Account, AccountCode, Entry, Idempotency, Journal, Outbox, Phase, Posting, Side
 from models.limits import LimitUsage
 from models.money import Currency
+from models.types import Id
 
 
 class AccountRow(NamedTuple):
@@ -79,7 +81,7 @@ class OwnerRow(NamedTuple):
 
 
 class UsageRow(NamedTuple):
-    """How much of a limit is used."""
+    """How much of a limit is used. One by the name of FROZEN says that its owner is frozen."""
 
     owner_id: UUID
     name: str
@@ -171,6 +173,12 @@ locked_accounts = Query(AccountRow, _locked(_ACCOUNTS))
 locked_revisions = Query(RevisionRow, _locked(select(*columns_of(RevisionRow, Account))))
 """The revisions of the same accounts."""
 
+change_revisions = Command(
+    update(Account)
+    .where(col(Account.owner_id) == bindparam("owner", type_=Id()))
+    .values(revision=bindparam("another_revision"))
+)
+
 open_account = Command(
     insert(Account)
     .values({name: bindparam(name) for name in (*AccountRow._fields, "created_at")})
@@ -181,10 +189,22 @@ claims = Query(
     ClaimRow, select(*columns_of(ClaimRow, Idempotency)).where(any_pair_of(Idempotency.actor_id, Idempotency.key))
 )
 
+FROZEN = "FROZEN"
+
+# Freezes come with it, so that looking for them costs nobody a trip.
 usage_of_owners = Query(
     UsageRow,
-    select(*columns_of(UsageRow, LimitUsage)).where(
-        any_of(LimitUsage.owner_id), col(LimitUsage.since) >= bindparam("since")
+    union_all(
+        select(*columns_of(UsageRow, LimitUsage)).where(
+            any_of(LimitUsage.owner_id), col(LimitUsage.since) >= bindparam("since")
+        ),
+        select(
+            col(Freeze.subject_id),
+            literal_column(f"'{FROZEN}'"),
+            literal_column(f"'{Currency.USD}'"),
+            col(Freeze.frozen_at),
+            literal_column("1"),
+        ).where(any_of(Freeze.subject_id), col(Freeze.thawed_at).is_(None)),
     ),
 )
 
@@ -202,4 +222,14 @@ insert_entries = insert_rows(Entry, EntryRow)
 insert_claims = insert_rows(Idempotency, ClaimRow)
 insert_messages = insert_rows(Outbox, MessageRow)
 update_accounts = update_rows(Account, key="id", changes=SumsRow._fields[1:])
+give_back = Command(
+    update(LimitUsage)
+    .where(
+        col(LimitUsage.owner_id) == bindparam("owner", type_=Id()),
+        col(LimitUsage.name) == bindparam("limit_name"),
+        col(LimitUsage.currency) == bindparam("in_currency"),
+        col(LimitUsage.since) == bindparam("in_bucket"),
+    )
+    .values(used=col(LimitUsage.used) - bindparam("back"))
+)
 add_usage = add_to_rows(LimitUsage, key=UsageRow._fields[:-1], add=UsageRow._fields[-1:])

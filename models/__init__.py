@@ -3,6 +3,19 @@
 Importing this package registers every table, which is what migrations and their check need.
 """
 
-from models import accounts, funding, inbox, ledger, limits, passkeys, posts, security, transfers, users
+from models import accounts, freezes, funding, inbox, ledger, limits, passkeys, posts, rails, security, transfers, users
 
-__all__ = ["accounts", "funding", "inbox", "ledger", "limits", "passkeys", "posts", "security", "transfers", "users"]
+__all__ = [
+    "accounts",
+    "freezes",
+    "funding",
+    "inbox",
+    "ledger",
+    "limits",
+    "passkeys",
+    "posts",
+    "rails",
+    "security",
+    "transfers",
+    "users",
+]

@@ -50,7 +50,7 @@ class Token(SQLModel, table=True):
     """The scopes' names with spaces between them, as in OAuth 2."""
     secret_hash: bytes = Field(unique=True, sa_type=LargeBinary)
     spend_limit: int | None = Field(default=None, sa_type=BigInt)
-    """Minor units that the token may spend in one UTC day."""
+    """Minor units that the token may spend in 24 hours."""
     spend_limit_currency: Currency | None = Field(default=None, sa_type=choice(Currency))
     created_at: datetime = Field(sa_type=Timestamp)
     expires_at: datetime | None = Field(default=None, sa_type=Timestamp)

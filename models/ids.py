@@ -32,3 +32,8 @@ def id_at(moment: datetime, random: Random) -> UUID:
     milliseconds = (moment - _EPOCH) // _MILLISECOND
     low = random.getrandbits(74)
     return UUID(int=milliseconds << 80 | 0x7 << 76 | (low >> 62) << 64 | 0b10 << 62 | low & ((1 << 62) - 1))
+
+
+def moment_of(id_: UUID) -> datetime:
+    """When an id was made, to the millisecond."""
+    return _EPOCH + _MILLISECOND * (id_.int >> 80)

@@ -29,8 +29,19 @@ class SecurityEventKind(StrEnum):
     SIGNED_IN_WITH_PASSKEY = "SIGNED_IN_WITH_PASSKEY"
     PASSKEY_REFUSED = "PASSKEY_REFUSED"
     MONEY_MOVED = "MONEY_MOVED"
+    CARD_LINKED = "CARD_LINKED"
+    BANK_ACCOUNT_LINKED = "BANK_ACCOUNT_LINKED"
+    BANK_ACCOUNT_VERIFIED = "BANK_ACCOUNT_VERIFIED"
+    BANK_ACCOUNT_REFUSED = "BANK_ACCOUNT_REFUSED"
+    SOURCE_REMOVED = "SOURCE_REMOVED"
     SCOPE_REFUSED = "SCOPE_REFUSED"
     LIMIT_REFUSED = "LIMIT_REFUSED"
+    RISK_REFUSED = "RISK_REFUSED"
+    ACCOUNT_FROZEN = "ACCOUNT_FROZEN"
+    ACCOUNT_THAWED = "ACCOUNT_THAWED"
+    TOKEN_FROZEN = "TOKEN_FROZEN"  # noqa: S105
+    TOKEN_THAWED = "TOKEN_THAWED"  # noqa: S105
+    TIER_GRANTED = "TIER_GRANTED"
 
 
 _ADDRESS_IS_KEPT: Any = {
@@ -57,5 +68,5 @@ class SecurityEvent(SQLModel, table=True):
     address: str | None = Field(default=None, sa_type=Text)
     """Where the request came from; erased after a while."""
     subject_id: UUID | None = Field(default=None, sa_type=Id)
-    """What it was about: a transfer, a session, an access token or a passkey."""
+    """What it was about: a transfer, a funding source, a session, an access token or a passkey."""
     created_at: datetime = Field(sa_type=Timestamp)

@@ -17,19 +17,24 @@ from models.types import BigInt, Id, Timestamp, choice, one_of_check, table_args
 class TransferKind(StrEnum):
     """What a transfer is: a tip of a post, a payment between people, something given back, or money over a rail.
 
-    Of money over a rail, a top-up has no sender and a withdrawal no recipient.
+    A top-up has no sender and a withdrawal no recipient.
     """
 
     TIP = "TIP"
     PAYMENT = "PAYMENT"
     REFUND = "REFUND"
     TOP_UP = "TOP_UP"
+    WITHDRAWAL = "WITHDRAWAL"
 
 
 class TransferStatus(StrEnum):
-    """Where a transfer stands."""
+    """Where a transfer stands. Money is PENDING_RAIL on its way in, and HELD on its way out."""
 
+    PENDING_RAIL = "PENDING_RAIL"
+    HELD = "HELD"
     COMPLETED = "COMPLETED"
+    RETURNED = "RETURNED"
+    DECLINED = "DECLINED"
     REVERSED = "REVERSED"
 
 
@@ -45,6 +50,10 @@ class Rail(StrEnum):
     """The network over which money enters or leaves."""
 
     SANDBOX = "SANDBOX"
+    VISA_DIRECT = "VISA_DIRECT"
+    STRIPE = "STRIPE"
+    ACH = "ACH"
+    ISO20022 = "ISO20022"
 
 
 class RailEnvironment(StrEnum):
@@ -70,7 +79,7 @@ class Transfer(SQLModel, table=True):
         CheckConstraint("(kind = 'TIP') = (post_id IS NOT NULL)", name="a_tip_has_a_post"),
         CheckConstraint("refunded >= 0 AND refunded <= amount", name="no_more_refunded_than_paid"),
         CheckConstraint("(kind = 'REFUND') = (refund_of_id IS NOT NULL)", name="a_refund_has_its_transfer"),
-        CheckConstraint("(kind = 'TOP_UP') = (rail IS NOT NULL)", name="a_top_up_has_a_rail"),
+        CheckConstraint("(kind IN ('TOP_UP', 'WITHDRAWAL')) = (rail IS NOT NULL)", name="a_top_up_has_a_rail"),
     )
 
     id: UUID = Field(primary_key=True, sa_type=Id)

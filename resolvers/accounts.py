@@ -16,11 +16,13 @@ from sqlmodel import col
 
 from models.accounts import Credential, Token, TokenKind
 from models.database import Command, Query, Transaction, UniqueError, any_of, columns_of, insert
+from models.limits import Tier
 from models.money import Currency, Money
 from models.security import SecurityEventKind
+from models.transfers import Rail
 from models.types import Id
 from models.users import User, UserCounters
-from resolvers import funding, inputs, permissions, security
+from resolvers import funding, inputs, permissions, security, tiers
 from resolvers.context import App, Context, SecurityEventRow, Session, TokenScope, Viewer
 from resolvers.errors import InputError, NotPermittedError, Refused
 from resolvers.ids import Kind, key_of
@@ -57,7 +59,7 @@ class TokenRow(NamedTuple):
 
     @property
     def spend_limit_per_day(self) -> Money | None:
-        """How much the token may spend in one UTC day; None for no limit but the account's."""
+        """How much the token may spend in 24 hours; None for no limit but the account's."""
         if self.spend_limit is None or self.spend_limit_currency is None:
             return None
         return Money(self.spend_limit, self.spend_limit_currency)
@@ -116,7 +118,9 @@ async def authenticate(app: App, secret: str) -> Viewer | None:
     if known is not None:
         return known
     revision = app.sign_ins.revision
-    row = await ctx.database.first(_by_secret, secret_hash=hashed)
+    row, tier = await asyncio.gather(  # in one trip
+        ctx.database.first(_by_secret, secret_hash=hashed), tiers.tier_behind(ctx.database, hashed)
+    )
     if row is None or row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
         return None
     if row.kind is TokenKind.DEMO and not app.policy.demo:
@@ -124,7 +128,7 @@ async def authenticate(app: App, secret: str) -> Viewer | None:
     if row.last_used_at is None or now - row.last_used_at > LAST_USED_PRECISION:
         async with ctx.database.transaction() as transaction:
             await transaction.run(_touch, token_id=row.id, moment=now)
-    viewer = _viewer(row)
+    viewer = _viewer(row, tier)
     app.sign_ins.keep(hashed, viewer, now, row.expires_at, revision=revision)
     return viewer
 
@@ -150,7 +154,8 @@ async def register(ctx: Context, handle: str, name: str, bio: str | None, passwo
             _insert_user, id=user_id, handle=handle, display_name=name, bio=bio, avatar_url=None, created_at=now
         )
         await transaction.run(_insert_counters, user_id=user_id, follower_count=0, following_count=0, post_count=0)
-        await funding.open_sandbox_card(transaction, ctx.new_id(), user_id, now)
+        if ctx.app.rails.cards is Rail.SANDBOX:  # play money is for where there is no other
+            await funding.open_sandbox_card(transaction, ctx.new_id(), user_id, now)
         if password_hash is not None:
             await transaction.run(_insert_credential, user_id=user_id, password_hash=password_hash)
         await security.write(transaction, ctx.event(SecurityEventKind.SIGNED_UP, user_id=user_id))
@@ -273,7 +278,7 @@ async def begin(ctx: Context, user_id: UUID, kind: SecurityEventKind, also: Work
     token = _whole(ctx, user_id, TokenKind.SESSION, "Session", expires_at)
     session = Session(_new_secret(), expires_at)
     await _keep(ctx, token, session.secret, ctx.event(kind, token.id, user_id=user_id), also=also)
-    ctx.viewer = _viewer(token)
+    ctx.viewer = _viewer(token, await tiers.tier_behind(ctx.database, _hashed(session.secret)))
     ctx.session = session
     return session
 
@@ -302,8 +307,9 @@ async def revoke(ctx: Context, token_ids: list[UUID], kind: SecurityEventKind) -
     ctx.app.sign_ins.forget(token_ids)
 
 
-def _viewer(token: TokenRow) -> Viewer:
-    return Viewer(token.user_id, token.id, token.kind, frozenset(scopes_of(token)), token.spend_limit_per_day)
+def _viewer(token: TokenRow, tier: Tier) -> Viewer:
+    scopes = frozenset(scopes_of(token))
+    return Viewer(token.user_id, token.id, token.kind, scopes, token.spend_limit_per_day, tier)
 
 
 def seconds(wait: float) -> str:

@@ -3,7 +3,7 @@
 from ledger import Order
 from ledger.kinds import chargeback
 from models.money import Money
-from models.transfers import TransferKind
+from models.transfers import TransferKind, TransferStatus
 from resolvers.context import Context
 from resolvers.refunds import count_refund, given_back
 from resolvers.transfers import Request, TransferRow, order_of
@@ -19,6 +19,6 @@ def charged_back(ctx: Context, request: Request, top_up: TransferRow, amount: Mo
         given_back(ctx, top_up, amount.minor_units),
         chargeback.lines(top_up.recipient_id, amount),
         kind=chargeback.KIND,
-        writes=(count_refund(top_up, amount.minor_units),),
+        writes=(count_refund(top_up, amount.minor_units, TransferStatus.RETURNED),),
         reverses_id=top_up.id,
     )

@@ -15,8 +15,10 @@ from models.accounts import TokenKind
 from models.database import ContentionError, Database, Gathering, Transaction
 from models.database.connection import Reader
 from models.ids import new_id
+from models.limits import Tier
 from models.money import Money
 from models.security import SecurityEventKind
+from rails import Rails
 from resolvers.errors import NotPermittedError, Refused, ScopeError, SignInRequiredError
 from resolvers.tries import Tries, TriesInMemory
 
@@ -47,6 +49,12 @@ class Viewer(NamedTuple):
     kind: TokenKind
     scopes: frozenset[TokenScope]
     spend_limit: Money | None = None
+    tier: Tier = Tier.NEW
+
+    @property
+    def movers(self) -> tuple[UUID, ...]:
+        """Who moves money when this viewer does: the account, and the access token. Each may be frozen."""
+        return (self.user_id, self.token_id) if self.kind is TokenKind.ACCESS else (self.user_id,)
 
 
 class SecurityEventRow(NamedTuple):
@@ -60,7 +68,7 @@ class SecurityEventRow(NamedTuple):
     address: str | None
     """Where the request came from."""
     subject_id: UUID | None
-    """What it was about: a transfer, a session, an access token or a passkey."""
+    """What it was about: a transfer, a funding source, a session, an access token or a passkey."""
     created_at: datetime
 
 
@@ -128,10 +136,13 @@ class App:
     database: Database
     ledger: Ledger
     policy: Policy = field(default_factory=Policy)
+    rails: Rails = field(default_factory=Rails)
     sign_ins: SignIns = field(default_factory=SignIns)
     tries: Tries = field(default_factory=TriesInMemory)
     inboxes_wait: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when this process has written what is to be brought to inboxes."""
+    under_way: set[asyncio.Task[None]] = field(default_factory=set)
+    """What asks networks at this moment, and may take longer than the request that began it."""
 
 
 class Store(Reader, Protocol):

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import ClassVar, NamedTuple
 
 from models.money import Money
+from models.transfers import Rail
 
 
 class UserErrorCode(StrEnum):
@@ -21,6 +22,8 @@ class UserErrorCode(StrEnum):
     INSUFFICIENT_FUNDS = "INSUFFICIENT_FUNDS"
     LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
     IDEMPOTENCY_CONFLICT = "IDEMPOTENCY_CONFLICT"
+    RISK_HOLD = "RISK_HOLD"
+    RAIL_DECLINED = "RAIL_DECLINED"
     BLOCKED = "BLOCKED"
 
 
@@ -99,6 +102,23 @@ class IdempotencyConflictError(UserError):
     first_used_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class RiskHoldError(UserError):
+    """The money is held back: the account or the token is frozen, or a rule against abuse stands in the way."""
+
+    code = UserErrorCode.RISK_HOLD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RailDeclinedError(UserError):
+    """A network outside has refused to move the money. `retryable`: another try may go through."""
+
+    code = UserErrorCode.RAIL_DECLINED
+    rail: Rail
+    network_code: str | None
+    retryable: bool
+
+
 class Refused(Exception):  # noqa: N818 - it carries errors, it is none of its own
     """A command was refused, for these reasons."""
 
@@ -135,3 +155,12 @@ class ScopeError(PublicError):
     """The access token does not reach this far."""
 
     code = "FORBIDDEN"
+
+
+class NetworkUnavailableError(PublicError):
+    """A network outside cannot be reached."""
+
+    code = "UNAVAILABLE"
+
+    def __init__(self) -> None:
+        super().__init__("The network that has to be asked cannot be reached. Try again.")

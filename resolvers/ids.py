@@ -18,10 +18,12 @@ class Kind(StrEnum):
     PAYMENT = "payment"
     REFUND = "refund"
     TOP_UP = "topup"
+    WITHDRAWAL = "withdrawal"
     WALLET = "wallet"
     ENTRY = "entry"
     TOKEN = "token"  # noqa: S105 - the word, not one of them
     CARD = "card"
+    BANK_ACCOUNT = "bank"
     SESSION = "session"
     EVENT = "event"
     PASSKEY = "passkey"

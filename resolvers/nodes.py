@@ -1,18 +1,19 @@
 """Nodes: whatever has a public id, found by it, as far as the viewer may see it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from models.accounts import TokenKind
+from models.funding import SourceKind
 from models.security import SecurityEventKind
 from models.transfers import TransferKind
 from resolvers import permissions
 from resolvers.accounts import TokenRow, tokens_by_id
 from resolvers.context import Context, SecurityEventRow
 from resolvers.errors import BadInputError
-from resolvers.funding import sources_by_id
+from resolvers.funding import SOURCES, FundingSourceRow, sources_by_id
 from resolvers.ids import Kind, NodeId, require_id
 from resolvers.passkeys import PasskeyRow, passkeys_by_id
 from resolvers.posts import posts_by_id
@@ -86,48 +87,55 @@ async def _own_events(ctx: Context, ids: list[UUID]) -> Mapping[UUID, Any]:
     return {} if reader is None else await events_by_id(ctx, reader, ids)
 
 
-OF_PASSKEYS = (
-    SecurityEventKind.PASSKEY_REGISTERED,
-    SecurityEventKind.PASSKEY_REVOKED,
-    SecurityEventKind.PASSKEY_REFUSED,
-)
-"""The events that are about a passkey. Signing in with one is about the session."""
-
-Subject = TransferRow | TokenRow | PasskeyRow
+Subject = TransferRow | FundingSourceRow | TokenRow | PasskeyRow
 """What an event may be about."""
+FindSubjects = Callable[[Context, list[UUID]], Awaitable[Mapping[UUID, Subject]]]
+
+
+async def _tokens(ctx: Context, ids: list[UUID]) -> Mapping[UUID, TokenRow]:
+    return await tokens_by_id(ctx, ids, (TokenKind.ACCESS, TokenKind.SESSION))
+
+
+_ABOUT: dict[SecurityEventKind, FindSubjects] = {
+    SecurityEventKind.MONEY_MOVED: transfers_by_id,
+    SecurityEventKind.CARD_LINKED: sources_by_id,
+    SecurityEventKind.BANK_ACCOUNT_LINKED: sources_by_id,
+    SecurityEventKind.BANK_ACCOUNT_VERIFIED: sources_by_id,
+    SecurityEventKind.BANK_ACCOUNT_REFUSED: sources_by_id,
+    SecurityEventKind.SOURCE_REMOVED: sources_by_id,
+    SecurityEventKind.PASSKEY_REGISTERED: passkeys_by_id,
+    SecurityEventKind.PASSKEY_REVOKED: passkeys_by_id,
+    SecurityEventKind.PASSKEY_REFUSED: passkeys_by_id,
+}
+"""How the subjects of an event are found; of all others they are sessions and access tokens."""
 
 
 async def tokens_of_events(ctx: Context, events: list[SecurityEventRow]) -> list[Subject | None]:
     """The session or the access token with which each event was done, if there was one."""
-    return await _subjects(ctx, [event.token_id for event in events])
+    return await _subjects(ctx, [(_tokens, event.token_id) for event in events])
 
 
 async def subjects_of_events(ctx: Context, events: list[SecurityEventRow]) -> list[Subject | None]:
-    """What each event was about. A transfer is one of the event's owner, so they may see it."""
-    money = {event.subject_id for event in events if event.kind is SecurityEventKind.MONEY_MOVED}
-    keys = {event.subject_id for event in events if event.kind in OF_PASSKEYS}
-    return await _subjects(ctx, [event.subject_id for event in events], money, keys)
+    """What each event was about. A transfer or a funding source is one of the event's owner, so they may see it."""
+    return await _subjects(ctx, [(_ABOUT.get(event.kind, _tokens), event.subject_id) for event in events])
 
 
-async def _subjects(
-    ctx: Context,
-    ids: Sequence[UUID | None],
-    money: Set[UUID | None] = frozenset(),
-    keys: Set[UUID | None] = frozenset(),
-) -> list[Subject | None]:
-    """What has these ids: those in `money` are transfers, those in `keys` passkeys, and the others tokens."""
-    moved, used, others = ([key for key in some if key is not None] for some in (money, keys, set(ids) - money - keys))
-    transfers, passkeys, tokens = await asyncio.gather(  # in one trip
-        transfers_by_id(ctx, moved),
-        passkeys_by_id(ctx, used),
-        tokens_by_id(ctx, others, (TokenKind.ACCESS, TokenKind.SESSION)),
-    )
-    found: dict[UUID, Subject] = {**transfers, **passkeys, **tokens}
-    return [None if key is None else found.get(key) for key in ids]
+async def _subjects(ctx: Context, asked: Sequence[tuple[FindSubjects, UUID | None]]) -> list[Subject | None]:
+    ids: dict[FindSubjects, set[UUID]] = {}
+    for find, key in asked:
+        if key is not None:
+            ids.setdefault(find, set()).add(key)
+    found = await asyncio.gather(*(find(ctx, list(keys)) for find, keys in ids.items()))  # in one trip
+    by_finder = dict(zip(ids, found, strict=True))
+    return [None if key is None else by_finder[find].get(key) for find, key in asked]
 
 
-async def _own_sources(ctx: Context, ids: list[UUID]) -> Mapping[UUID, Any]:
-    return permissions.own(ctx, await sources_by_id(ctx, ids))
+def _own_sources(kind: SourceKind) -> Finder:
+    async def find(ctx: Context, ids: list[UUID]) -> Mapping[UUID, Any]:
+        own = permissions.own(ctx, await sources_by_id(ctx, ids))
+        return {key: source for key, source in own.items() if source.kind is kind}
+
+    return _by_key(find)
 
 
 async def _transfers(ctx: Context, asked: list[NodeId]) -> Found:
@@ -143,7 +151,7 @@ _FINDERS: dict[Kind, Finder] = {
     Kind.WALLET: _wallets,
     Kind.ENTRY: _entries,
     Kind.TOKEN: _by_key(_own_tokens),
-    Kind.CARD: _by_key(_own_sources),
+    **{SOURCES[kind]: _own_sources(kind) for kind in SourceKind},
     Kind.SESSION: _by_key(_own_sessions),
     Kind.EVENT: _by_key(_own_events),
     Kind.PASSKEY: _by_key(_own_passkeys),

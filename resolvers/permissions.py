@@ -89,12 +89,14 @@ def payer_id(ctx: Context) -> UUID | None:
     return ctx.viewer_id if _has(ctx, TokenScope.PAY) else None
 
 
-def session(ctx: Context) -> Viewer:
-    """The viewer, who may manage sessions, passkeys and tokens. A token may not: it would make one that may do more."""
+def session(ctx: Context, what: str = "Sessions, passkeys and access tokens") -> Viewer:
+    """The viewer, who may manage sessions, passkeys, tokens and funding sources.
+
+    An access token may not: it would make another that may do more, or move money to a card of its own.
+    """
     viewer = ctx.actor(TokenScope.WRITE)
     if viewer.kind is TokenKind.ACCESS:
-        message = "Sessions, passkeys and access tokens are managed from a session, not with an access token."
-        raise Refused(NotPermittedError(message))
+        raise Refused(NotPermittedError(f"{what} are managed from a session, not with an access token."))
     return viewer
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, case, update
 from sqlmodel import col
 
-from ledger import Draw, StaleError, Write
+from ledger import Ceiling, Draw, StaleError, Write
 from ledger.kinds import refund
 from models.database import Command
 from models.money import Money
@@ -14,7 +14,7 @@ from models.types import Id
 from resolvers import inputs, limits, transfers
 from resolvers.context import Context, TokenScope, Viewer
 from resolvers.errors import InputError, NotFoundError, Refused, UserError
-from resolvers.ids import Kind, key_of
+from resolvers.ids import key_of
 from resolvers.inputs import Checks, MoneyAsked
 from resolvers.permissions import is_party, refusal_to_refund
 from resolvers.tips import take_from_total
@@ -29,7 +29,7 @@ _add_refund = Command(
     .values(
         refunded=col(Transfer.refunded) + bindparam("given_back"),
         status=case(
-            (col(Transfer.refunded) + bindparam("given_back") == col(Transfer.amount), TransferStatus.REVERSED),
+            (col(Transfer.refunded) + bindparam("given_back") == col(Transfer.amount), bindparam("when_whole")),
             else_=col(Transfer.status),
         ),
     )
@@ -60,7 +60,7 @@ _NO_SUCH_TRANSFER = NotFoundError("There is no such transfer.", ("transferId",))
 
 
 async def _received(ctx: Context, public_id: str) -> TransferRow | None:
-    key = key_of(public_id, Kind.TIP, Kind.PAYMENT, Kind.REFUND, Kind.TOP_UP)
+    key = key_of(public_id, *transfers.KINDS.values())
     found = None if key is None else (await transfers_by_id(ctx, [key])).get(key)
     return found if found is not None and is_party(found, ctx.viewer_id) else None
 
@@ -93,9 +93,9 @@ async def _post(ctx: Context, viewer: Viewer, request: Request, original: Transf
         total = {"tipped_id": original.post_id, "in_currency": original.currency, "given_back": back}
         writes.append(Write(take_from_total, total))
     # Counted in the ledger under its locks, so that two refunds at once never give back more than was paid.
-    draw = Draw(
-        original.id, REFUNDED, original.currency, original.created_at, None, original.amount, back, original.refunded
-    )
+    since = original.created_at
+    whole = Ceiling(REFUNDED, original.amount, since)
+    draw = Draw(original.id, REFUNDED, original.currency, since, back, (whole,), original.refunded)
     return await transfers.post(
         ctx,
         request,
@@ -107,9 +107,9 @@ async def _post(ctx: Context, viewer: Viewer, request: Request, original: Transf
     )
 
 
-def count_refund(original: TransferRow, amount: int) -> Write:
+def count_refund(original: TransferRow, amount: int, when_whole: TransferStatus = TransferStatus.REVERSED) -> Write:
     """Counts what is given back of a transfer; with all of it, it is reversed. The database refuses more than that."""
-    return Write(_add_refund, {"original_id": original.id, "given_back": amount})
+    return Write(_add_refund, {"original_id": original.id, "given_back": amount, "when_whole": when_whole})
 
 
 def given_back(ctx: Context, original: TransferRow, amount: int, fee: int = 0) -> TransferRow:

@@ -13,7 +13,7 @@ from models.database import Command, PageQuery, Query, add_to_rows, any_of, colu
 from models.money import Currency, Money
 from models.transfers import PostTips, Transfer, TransferKind, TransferStatus, Visibility
 from models.types import Id
-from resolvers import blocks, inputs, limits, permissions, transfers, wallets
+from resolvers import blocks, freezes, inputs, limits, permissions, transfers, wallets
 from resolvers.blocks import VIEWER, or_nobody
 from resolvers.context import Context, TokenScope, Viewer
 from resolvers.errors import (
@@ -201,7 +201,12 @@ async def tip_preview(ctx: Context, post_id: str, asked: MoneyAsked) -> TipPrevi
     _, refusal = await _tippable(ctx, viewer, post_id)
     if refusal is not None:
         return TipPreview(fee, gets, None, [refusal])
-    [balance] = await wallets.balance_of(ctx, [WalletRow(viewer.user_id)], currency=amount.currency)
+    [balance], frozen = await asyncio.gather(  # in one trip
+        wallets.balance_of(ctx, [WalletRow(viewer.user_id)], currency=amount.currency),
+        freezes.frozen_among(ctx.database, list(viewer.movers)),
+    )
+    if frozen:
+        return TipPreview(fee, gets, None, [transfers.FROZEN])
     left = balance.available.minor_units - amount.minor_units
     if left < 0:
         short = InsufficientFundsError(

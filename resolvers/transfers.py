@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -15,7 +15,7 @@ from models.database import Query, any_of, insert_rows
 from models.money import Currency, Money
 from models.security import SecurityEventKind
 from models.transfers import Rail, RailEnvironment, Transfer, TransferKind, TransferStatus, Visibility
-from resolvers import inputs, security
+from resolvers import inputs, risk, security
 from resolvers.context import Context
 from resolvers.errors import (
     IdempotencyConflictError,
@@ -24,6 +24,7 @@ from resolvers.errors import (
     LimitExceededError,
     LimitState,
     Refused,
+    RiskHoldError,
     UserError,
 )
 from resolvers.ids import Kind
@@ -31,6 +32,11 @@ from resolvers.inputs import Checks, MoneyAsked
 from resolvers.users import UserRow, users_or_none
 
 AMOUNT = ("amount", "amount")
+_NOTED: Mapping[type[UserError], SecurityEventKind] = {
+    LimitExceededError: SecurityEventKind.LIMIT_REFUSED,
+    RiskHoldError: SecurityEventKind.RISK_REFUSED,
+}
+FROZEN = RiskHoldError("The operator has frozen this account or this access token: no money moves by it.")
 
 
 class TransferRow(NamedTuple):
@@ -69,6 +75,7 @@ KINDS = {
     TransferKind.PAYMENT: Kind.PAYMENT,
     TransferKind.REFUND: Kind.REFUND,
     TransferKind.TOP_UP: Kind.TOP_UP,
+    TransferKind.WITHDRAWAL: Kind.WITHDRAWAL,
 }
 COLUMNS = tuple(getattr(Transfer, name) for name in TransferRow._fields)
 
@@ -118,13 +125,18 @@ async def recalled(ctx: Context, request: Request, refusal: UserError) -> Moved:
 
     What was posted stays answered, even if by now it would not be allowed.
     """
-    try:
-        receipt = await ctx.app.ledger.recall(request.actor_id, request.key, request.hash)
-    except ledger.LedgerError as error:
-        raise _refused(error) from error
+    receipt = await recall(ctx, request)
     if receipt is None:
         raise Refused(refusal)
     return await _moved(ctx, receipt)
+
+
+async def recall(ctx: Context, request: Request) -> Receipt | None:
+    """What became of a request that was posted; None for a first try. Raises Refused if it was refused."""
+    try:
+        return await ctx.app.ledger.recall(request.actor_id, request.key, request.hash)
+    except ledger.LedgerError as error:
+        raise _refused(error) from error
 
 
 def order_of(
@@ -137,6 +149,7 @@ def order_of(
     draws: tuple[Draw, ...] = (),
     writes: tuple[Write, ...] = (),
     reverses_id: UUID | None = None,
+    movers: tuple[UUID, ...] = (),
 ) -> Order:
     """The order that moves a transfer's money and writes its row, which each line of a wallet's statement needs."""
     return Order(
@@ -149,8 +162,9 @@ def order_of(
         lines=lines,
         resolutions=resolutions,
         draws=draws,
-        writes=(Write(_insert, transfer), *writes),
+        writes=(as_write(transfer), *writes),
         reverses_id=reverses_id,
+        movers=movers,
     )
 
 
@@ -164,17 +178,39 @@ async def post(
     writes: tuple[Write, ...] = (),
     reverses_id: UUID | None = None,
 ) -> Moved:
-    """Posts a transfer with its row, its security event and `writes` in one transaction. Raises Refused."""
+    """Posts the viewer's transfer with its row, its security event and `writes` in one transaction. Raises Refused."""
+    assert ctx.viewer is not None, "somebody moves the money"
     event = ctx.event(SecurityEventKind.MONEY_MOVED, transfer.id, user_id=request.actor_id)
     writes = (security.as_write(event), *writes)
-    order = order_of(request, transfer, lines, kind=transfer.kind, draws=draws, writes=writes, reverses_id=reverses_id)
-    try:
-        receipt = await ctx.app.ledger.submit(order)
-    except ledger.LedgerError as error:
-        if isinstance(error, ledger.LimitExceededError):
-            ctx.note_refusal(SecurityEventKind.LIMIT_REFUSED, user_id=request.actor_id)
-        raise _refused(error) from error
+    order = order_of(
+        request,
+        transfer,
+        lines,
+        kind=transfer.kind,
+        draws=draws,
+        writes=writes,
+        reverses_id=reverses_id,
+        movers=ctx.viewer.movers,
+    )
+    receipt = await submit(ctx, order)
     return Moved(transfer, replayed=False, left=receipt.left) if not receipt.replayed else await _moved(ctx, receipt)
+
+
+def as_write(transfer: TransferRow) -> Write:
+    """What writes a transfer's row."""
+    return Write(_insert, transfer)
+
+
+async def submit(ctx: Context, order: Order) -> Receipt:
+    """Has an order posted. Raises Refused, and notes that a limit, a freeze or a rule against abuse was in the way."""
+    try:
+        return await ctx.app.ledger.submit(order)
+    except ledger.LedgerError as error:
+        refused = _refused(error)
+        for told in refused.errors if isinstance(refused, Refused) else ():
+            if type(told) in _NOTED:
+                ctx.note_refusal(_NOTED[type(told)], user_id=order.actor_id)
+        raise refused from error
 
 
 async def _moved(ctx: Context, receipt: Receipt) -> Moved:
@@ -190,9 +226,13 @@ def _refused(error: ledger.LedgerError) -> Exception:
             told: UserError = InsufficientFundsError(
                 message, AMOUNT, available=error.available, shortfall=error.shortfall
             )
+        case ledger.LimitExceededError() if error.name in risk.MESSAGES:
+            told = RiskHoldError(risk.MESSAGES[error.name])
         case ledger.LimitExceededError():
             limit = LimitState(error.name, error.max, error.used, error.resets_at)
             told = LimitExceededError("This would pass a limit.", AMOUNT, limit=limit)
+        case ledger.FrozenError():
+            told = FROZEN
         case ledger.IdempotencyConflictError():
             message = "This idempotency key was used before for another request."
             told = IdempotencyConflictError(message, ("idempotencyKey",), first_used_at=error.first_used_at)
@@ -204,10 +244,8 @@ def _refused(error: ledger.LedgerError) -> Exception:
 
 
 def called(transfer: TransferRow) -> str:
-    """What a statement calls a transfer. What has no recipient has left over a rail."""
-    if transfer.recipient_id is not None:
-        return transfer.kind
-    return "WITHDRAWAL" if transfer.kind is TransferKind.TOP_UP else "CHARGEBACK"
+    """What a statement calls a transfer. A refund without a recipient went back over a rail."""
+    return "CHARGEBACK" if transfer.kind is TransferKind.REFUND and transfer.recipient_id is None else transfer.kind
 
 
 def amount_of(transfer: TransferRow) -> Money:

@@ -1,11 +1,10 @@
-"""Wallets: balances, statement lines, and topping up."""
+"""Wallets: balances and statement lines."""
 
 from datetime import datetime
 from typing import Annotated, NamedTuple
 from uuid import UUID
 
 from ledger import BalanceRow
-from ledger.kinds import top_up
 from ledger.reads import (
     EntryRow,
     HeldRow,
@@ -16,23 +15,16 @@ from ledger.reads import (
     last_entries,
 )
 from models.money import Currency, Money
-from models.transfers import Rail, TransferKind, TransferStatus, Visibility
-from rails import Pull, RailAdapter, SandboxRail
-from resolvers import funding, limits, permissions
 from resolvers.context import Context
-from resolvers.errors import NotFoundError
-from resolvers.ids import Kind, NodeId, key_of
-from resolvers.inputs import Checks, MoneyAsked
+from resolvers.ids import Kind, NodeId
 from resolvers.pagination import After, First, Listing, Page, window
-from resolvers.transfers import Moved, Request, TransferRow, check_money, post, recalled, request_hash, transfers_by_id
+from resolvers.transfers import TransferRow, transfers_by_id
 
 InCurrency = Annotated[Currency, "In which currency."]
 AsOf = Annotated[datetime | None, "At which moment; now if nothing is said."]
 
 Entry = EntryRow
 """A statement line, as the ledger keeps it."""
-
-RAILS: dict[Rail, RailAdapter] = {Rail.SANDBOX: SandboxRail()}
 
 
 class WalletRow(NamedTuple):
@@ -148,51 +140,6 @@ async def transfers_of_entries(ctx: Context, entries: list[EntryRow]) -> list[Tr
     """What moved the money of each line."""
     transfers = await transfers_by_id(ctx, [entry.journal_id for entry in entries])
     return [transfers[entry.journal_id] for entry in entries]
-
-
-async def top_up_wallet(ctx: Context, source_id: str | None, asked: MoneyAsked, *, key: str) -> Moved:
-    """Draws money from a funding source, the account's first if none is named, into the wallet."""
-    viewer = permissions.account_holder(ctx)
-    checks = Checks()
-    amount, _ = check_money(checks, asked, key, None)
-    checks.done()
-    hashed = request_hash("topUpWallet", source=source_id, amount=amount)
-    request = Request(viewer.user_id, key, hashed)
-    source = await _source(ctx, viewer.user_id, source_id)
-    if source is None:
-        return await recalled(ctx, request, NotFoundError("You have no such funding source.", ("fundingSourceId",)))
-    transfer_id, now = ctx.new_id(), ctx.now()
-    rail = RAILS[source.rail]
-    approved = await rail.pull(Pull(transfer_id, source.id, amount))
-    transfer = TransferRow(
-        id=transfer_id,
-        kind=TransferKind.TOP_UP,
-        sender_id=None,
-        recipient_id=viewer.user_id,
-        post_id=None,
-        amount=amount.minor_units,
-        fee=0,
-        refunded=0,
-        refund_of_id=None,
-        currency=amount.currency,
-        status=TransferStatus.COMPLETED,
-        visibility=Visibility.PARTIES_ONLY,
-        note=None,
-        rail=rail.rail,
-        environment=rail.environment,
-        network_code=approved.network_code,
-        created_at=now,
-    )
-    lines = top_up.lines(viewer.user_id, amount)
-    return await post(ctx, request, transfer, lines, draws=limits.topping_up(ctx, viewer, amount))
-
-
-async def _source(ctx: Context, user_id: UUID, public_id: str | None) -> funding.FundingSourceRow | None:
-    sources = await funding.sources_of_user(ctx, user_id)
-    if public_id is None:
-        return sources[0] if sources else None
-    key = key_of(public_id, Kind.CARD)
-    return next((source for source in sources if source.id == key), None)
 
 
 def _was_used(account: BalanceRow) -> bool:

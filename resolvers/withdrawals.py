@@ -1,53 +1,88 @@
-"""Withdrawals: money that leaves a wallet over a rail. Whoever hears from a rail what became of one submits these.
+"""Withdrawals: money that leaves the viewer's wallet for a card or a bank account."""
 
-To hold money and to let it go again moves nothing, so `ledger.kinds.withdrawal` is all that those take.
-"""
+from datetime import timedelta
 
-from typing import NamedTuple
-from uuid import UUID
+from sqlalchemy import bindparam, update
+from sqlmodel import col
 
 from ledger import Order
 from ledger.kinds import withdrawal
+from models.database import Command
 from models.money import Money
-from models.transfers import Rail, RailEnvironment, TransferKind, TransferStatus, Visibility
+from models.rails import Direction, IntentState, PayoutSpeed, RailIntent
+from models.transfers import TransferStatus
+from models.types import Id
+from resolvers import funding, intents, limits, permissions, rail_transfers
 from resolvers.context import Context
+from resolvers.errors import InputError, NotFoundError, Refused
+from resolvers.ids import Kind, key_of
+from resolvers.inputs import Checks, MoneyAsked
+from resolvers.intents import Taken
+from resolvers.outcomes import Step
+from resolvers.rail_transfers import Asked
 from resolvers.refunds import count_refund, given_back
-from resolvers.transfers import Request, TransferRow, order_of
+from resolvers.transfers import Moved, Request, TransferRow, check_money, order_of, request_hash, transfers_by_id
 
+STANDARD_WAIT = timedelta(minutes=10)
+"""How long a STANDARD withdrawal can still be cancelled before it leaves."""
 
-class Payout(NamedTuple):
-    """What is to leave whose wallet, and how. `hold_id` is the posting that sets it aside."""
-
-    hold_id: UUID
-    owner_id: UUID
-    amount: Money
-    rail: Rail
-    environment: RailEnvironment
-
-
-def sent(ctx: Context, request: Request, payout: Payout, network_code: str | None = None) -> Order:
-    """The rail has taken the money."""
-    transfer = TransferRow(
-        id=ctx.new_id(),
-        kind=TransferKind.TOP_UP,
-        sender_id=payout.owner_id,
-        recipient_id=None,
-        post_id=None,
-        amount=payout.amount.minor_units,
-        fee=0,
-        refunded=0,
-        refund_of_id=None,
-        currency=payout.amount.currency,
-        status=TransferStatus.COMPLETED,
-        visibility=Visibility.PARTIES_ONLY,
-        note=None,
-        rail=payout.rail,
-        environment=payout.environment,
-        network_code=network_code,
-        created_at=ctx.now(),
+_cancel = Command(
+    update(RailIntent)
+    .where(
+        col(RailIntent.id) == bindparam("intent_id", type_=Id()),
+        col(RailIntent.owner_id) == bindparam("by_owner", type_=Id()),
+        col(RailIntent.state) == IntentState.CREATED,
     )
-    resolutions = withdrawal.sent(payout.hold_id, payout.amount)
-    return order_of(request, transfer, kind=withdrawal.SENT, resolutions=resolutions)
+    .values(state=IntentState.CANCELLED, turn=col(RailIntent.turn) + 1, due_at=bindparam("due_at"))
+)
+
+
+async def withdraw(ctx: Context, source_id: str, asked: MoneyAsked, *, speed: PayoutSpeed, key: str) -> Moved:
+    """Sends money from the wallet to a card or a bank account.
+
+    It is held at once. INSTANT is sent at once, STANDARD after a while, in which it can be cancelled. Raises Refused.
+    """
+    viewer = permissions.account_holder(ctx)
+    checks = Checks()
+    amount, _ = check_money(checks, asked, key, None)
+    checks.done()
+    hashed = request_hash("withdraw", source=source_id, amount=amount, speed=speed)
+    request = Request(viewer.user_id, key, hashed)
+    stands = await rail_transfers.recalled(ctx, request)
+    if stands is not None:
+        return stands
+    source = await funding.source_to_use(ctx, viewer.user_id, source_id)
+    hold_id = ctx.new_id()
+    return await rail_transfers.open_transfer(
+        ctx,
+        request,
+        Asked(source, amount, Direction.PUSH, speed),
+        kind=withdrawal.KIND,
+        hold_id=hold_id,
+        lines=withdrawal.hold(hold_id, viewer.user_id, amount),
+        draws=limits.withdrawing(ctx, viewer, amount),
+        wait=STANDARD_WAIT if speed is PayoutSpeed.STANDARD else None,
+    )
+
+
+async def cancel_withdrawal(ctx: Context, public_id: str) -> TransferRow:
+    """Takes back a withdrawal that has not left yet. Saying it twice changes nothing more. Raises Refused."""
+    viewer = permissions.account_holder(ctx)
+    transfer_id = key_of(public_id, Kind.WITHDRAWAL)
+    found = {} if transfer_id is None else await intents.intents_by_id(ctx.app, [transfer_id])
+    intent = None if transfer_id is None else found.get(transfer_id)
+    if intent is None or intent.owner_id != viewer.user_id or intent.direction is not Direction.PUSH:
+        raise Refused(NotFoundError("You have no such withdrawal.", ("transferId",)))
+    # Claimed first, because whoever sends it claims it too. If this process dies then, the hold is let go later.
+    due_at = ctx.now()
+    async with ctx.database.transaction() as transaction:
+        claimed = await transaction.run(_cancel, intent_id=intent.id, by_owner=viewer.user_id, due_at=due_at)
+    [intent] = (await intents.intents_by_id(ctx.app, [intent.id])).values()
+    if intent.state is not IntentState.CANCELLED:
+        raise Refused(InputError("It has left already.", ("transferId",)))
+    if claimed:
+        await intents.see_to(ctx.app, Taken(intent, Step.LET_GO), ctx.now)
+    return (await transfers_by_id(ctx, [intent.id]))[intent.id]
 
 
 def returned(ctx: Context, request: Request, sent: TransferRow) -> Order:
@@ -55,5 +90,5 @@ def returned(ctx: Context, request: Request, sent: TransferRow) -> Order:
     assert sent.sender_id is not None, "it was somebody's"
     transfer = given_back(ctx, sent, sent.amount)
     lines = withdrawal.returned(sent.sender_id, Money(sent.amount, sent.currency))
-    writes = (count_refund(sent, sent.amount),)
+    writes = (count_refund(sent, sent.amount, TransferStatus.RETURNED),)
     return order_of(request, transfer, lines, kind=withdrawal.RETURNED, writes=writes, reverses_id=sent.id)

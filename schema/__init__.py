@@ -13,18 +13,18 @@ from strawberry.schema.config import StrawberryConfig
 
 from schema import enums as enums  # its import describes the enumerations
 from schema.context import OperationContext
+from schema.funding import BankAccount, DebitCard
 from schema.mutation import Mutation
 from schema.query import Query
 from schema.scalars import SCALARS
 from schema.transfers import Payment, RailTransfer, Refund, Tip
-from schema.wallets import DebitCard
 
 __all__ = ["OperationContext", "breaking_changes", "core_schema", "sdl"]
 
 _schema = strawberry.Schema(
     query=Query,
     mutation=Mutation,
-    types=[Tip, Payment, Refund, RailTransfer, DebitCard],
+    types=[Tip, Payment, Refund, RailTransfer, DebitCard, BankAccount],
     config=StrawberryConfig(scalar_map=SCALARS),
 )
 

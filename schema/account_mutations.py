@@ -45,7 +45,7 @@ class CreateAccessTokenInput:
     scopes: list[TokenScope] = strawberry.field(description="What it may do: at least one.")
     spend_limit_per_day: MoneyInput | None = strawberry.field(
         default=strawberry.UNSET,
-        description="How much it may spend in one UTC day; in another currency nothing. With a limit it cannot top up.",
+        description="How much it may spend in 24 hours; in another currency nothing. With a limit it cannot top up.",
     )
     expires_at: datetime | None = strawberry.field(
         default=strawberry.UNSET, description="When it ends; never if nothing is said."

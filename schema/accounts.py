@@ -12,13 +12,14 @@ from resolvers.ids import Kind
 from resolvers.wallets import WalletRow
 from schema.earnings import Earnings
 from schema.errors import Limit
+from schema.funding import FundingSource
 from schema.money import Money
 from schema.nodes import Node, global_id
 from schema.passkeys import Passkey
 from schema.security import SecurityEventConnection
 from schema.sessions import SessionConnection
 from schema.users import User
-from schema.wallets import FundingSource, Wallet
+from schema.wallets import Wallet
 
 
 @strawberry.type(description="A token with which an app acts for a person. Its secret is shown only once.")
@@ -32,7 +33,7 @@ class AccessToken(Node):
     expires_at: datetime | None = strawberry.field(description="When it ends; null if it does not.")
     last_used_at: datetime | None = strawberry.field(description="When it was last used, to the minute.")
     spend_limit_per_day: Money | None = strawberry.field(
-        description="How much it may spend in one UTC day, on tips, payments and refunds together; null: only the"
+        description="How much it may spend in 24 hours, on tips, payments and refunds together; null: only the"
         " account's own limits. With a limit it cannot top up."
     )
 
@@ -46,7 +47,9 @@ class Viewer:
     user: User = computed(lambda user: user, "The person, as everyone sees them.")
     wallet: Wallet = computed(lambda user: WalletRow(user.id), "Their money.")
     limits: list[Limit] = edge(limits.limits_of, "How much they may move, and what is used of it.")
-    funding_sources: list[FundingSource] = edge(funding.funding_sources_of, "Where their money comes from.")
+    funding_sources: list[FundingSource] = edge(
+        funding.funding_sources_of, "Their cards and bank accounts, the oldest first."
+    )
     earnings: Earnings = edge(earnings.earnings_of, "What their tips brought in, less fees and refunds.")
     access_tokens: list[AccessToken] = edge(
         accounts.access_tokens_of, "The tokens that they have made and not revoked, newest first."

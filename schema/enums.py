@@ -5,6 +5,7 @@ from enum import StrEnum
 import strawberry
 
 from models.money import Currency
+from models.rails import PayoutSpeed
 from models.security import SecurityEventKind
 from models.transfers import Rail, RailEnvironment, TransferStatus, Visibility
 from resolvers.context import TokenScope
@@ -51,14 +52,24 @@ _enum(
     TransferStatus,
     "Where a transfer stands.",
     {
+        TransferStatus.PENDING_RAIL: "A network outside has yet to say that the money comes.",
+        TransferStatus.HELD: "The money is set aside, and has yet to leave.",
         TransferStatus.COMPLETED: "The money has moved.",
-        TransferStatus.REVERSED: "All of it has been refunded.",
+        TransferStatus.RETURNED: "A bank or a network has given it back.",
+        TransferStatus.DECLINED: "A network has refused it; nothing has moved.",
+        TransferStatus.REVERSED: "All of it has been refunded, or it was taken back.",
     },
 )
 _enum(
     Rail,
     "The network over which money enters or leaves.",
-    {Rail.SANDBOX: "The embedded rail: play money that moves at once."},
+    {
+        Rail.SANDBOX: "The embedded rail: play money that moves at once.",
+        Rail.VISA_DIRECT: "Visa Direct: debit cards.",
+        Rail.STRIPE: "Stripe: cards and bank accounts.",
+        Rail.ACH: "The Automated Clearing House: bank accounts in the United States.",
+        Rail.ISO20022: "Credit transfers by ISO 20022, such as SEPA's.",
+    },
 )
 _enum(
     RailEnvironment,
@@ -66,12 +77,20 @@ _enum(
     {RailEnvironment.SANDBOX: "Play money.", RailEnvironment.LIVE: "Real money."},
 )
 _enum(
+    PayoutSpeed,
+    "How fast a withdrawal is wanted.",
+    {
+        PayoutSpeed.INSTANT: "It is sent at once.",
+        PayoutSpeed.STANDARD: "It is sent after ten minutes, in which it can be cancelled.",
+    },
+)
+_enum(
     TokenScope,
     "What an access token may do.",
     {
         TokenScope.READ: "See what is private: all under `viewer`, wallets, the feed FOLLOWING, and private transfers.",
         TokenScope.WRITE: "Post, like, repost, follow and block, and see what is so marked.",
-        TokenScope.PAY: "Move money: tip, send, refund and top up, and see the balance that this leaves.",
+        TokenScope.PAY: "Move money: tip, send, refund, top up and withdraw, and see the balance that this leaves.",
     },
 )
 _enum(
@@ -84,6 +103,8 @@ _enum(
         UserErrorCode.INSUFFICIENT_FUNDS: "The wallet has too little.",
         UserErrorCode.LIMIT_EXCEEDED: "A limit would be passed.",
         UserErrorCode.IDEMPOTENCY_CONFLICT: "The idempotency key belongs to another request.",
+        UserErrorCode.RISK_HOLD: "The money is held back, by the operator or by a rule against abuse.",
+        UserErrorCode.RAIL_DECLINED: "A network outside has refused to move the money.",
         UserErrorCode.BLOCKED: "One of the two has blocked the other.",
     },
 )
@@ -103,9 +124,20 @@ _enum(
         SecurityEventKind.SIGNED_IN_WITH_PASSKEY: "A session began with a passkey.",
         SecurityEventKind.PASSKEY_REFUSED: "A passkey's answer was wrong, or its count went back, as a copy's would; 20"
         " are listed an hour.",
-        SecurityEventKind.MONEY_MOVED: "The account tipped, paid, refunded or topped up.",
+        SecurityEventKind.MONEY_MOVED: "The account tipped, paid, refunded, topped up or withdrew.",
+        SecurityEventKind.CARD_LINKED: "A debit card was linked.",
+        SecurityEventKind.BANK_ACCOUNT_LINKED: "A bank account was linked.",
+        SecurityEventKind.BANK_ACCOUNT_VERIFIED: "A bank account's two deposits were named.",
+        SecurityEventKind.BANK_ACCOUNT_REFUSED: "Wrong amounts were named for a bank account's two deposits.",
+        SecurityEventKind.SOURCE_REMOVED: "A debit card or a bank account was removed.",
         SecurityEventKind.SCOPE_REFUSED: "An access token asked for what it may not do at all; 20 are listed an hour.",
         SecurityEventKind.LIMIT_REFUSED: "Money would have passed a limit of the account or the token; 20 are listed"
         " an hour.",
+        SecurityEventKind.RISK_REFUSED: "Money was held back: a freeze or a rule against abuse; 20 are listed an hour.",
+        SecurityEventKind.ACCOUNT_FROZEN: "The operator has frozen the account: it moves no money.",
+        SecurityEventKind.ACCOUNT_THAWED: "The operator has ended that.",
+        SecurityEventKind.TOKEN_FROZEN: "The operator has frozen an access token: it moves no money.",
+        SecurityEventKind.TOKEN_THAWED: "The operator has ended that.",
+        SecurityEventKind.TIER_GRANTED: "The operator has set the account's tier, by which its limits go.",
     },
 )

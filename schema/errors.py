@@ -6,6 +6,7 @@ from typing import Annotated
 import strawberry
 
 from execution.fields import Rows
+from models.transfers import Rail
 from resolvers import errors
 from resolvers.errors import UserErrorCode
 from schema.money import Money
@@ -15,14 +16,16 @@ _MESSAGE = "What went wrong, for people."
 _PATH = "The input field at fault, from the input object down; null when it is none in particular."
 
 
-@strawberry.type(description="A limit on money, and how much of it is used.")
+@strawberry.type(description="A limit on money within 24 hours or 30 days, and how much of it is used.")
 class Limit:
     """A limit on money, and how much of it is used."""
 
     name: str = strawberry.field(description="Which limit it is, such as SPEND_PER_DAY.")
     max: Money = strawberry.field(description="How much it allows.")
     used: Money = strawberry.field(description="How much of that is used.")
-    resets_at: datetime | None = strawberry.field(description="When it begins anew.")
+    resets_at: datetime | None = strawberry.field(
+        description="When the oldest use leaves it, and some of it is free again; null when nothing is used."
+    )
 
 
 @strawberry.interface(description="An expected failure. Nothing has been written.")
@@ -83,6 +86,24 @@ class IdempotencyConflictError(UserError):
     is_type_of = Rows(errors.IdempotencyConflictError)
 
 
+@strawberry.type(description="The money is held back, by the operator or by a rule against abuse.")
+class RiskHoldError(UserError):
+    """The money is held back."""
+
+    is_type_of = Rows(errors.RiskHoldError)
+
+
+@strawberry.type(description="A network outside has refused to move the money.")
+class RailDeclinedError(UserError):
+    """A network outside has refused to move the money."""
+
+    rail: Rail = strawberry.field(description="The network.")
+    network_code: str | None = strawberry.field(description="What it answered, in its own code.")
+    retryable: bool = strawberry.field(description="Whether another try, with a new key, may go through.")
+
+    is_type_of = Rows(errors.RailDeclinedError)
+
+
 ContentError = Annotated[
     InputError | NotFoundError | NotPermittedError,
     strawberry.union("ContentError", description="What can go wrong with posts and people."),
@@ -97,6 +118,8 @@ MoneyError = Annotated[
     | NotPermittedError
     | InsufficientFundsError
     | LimitExceededError
-    | IdempotencyConflictError,
+    | IdempotencyConflictError
+    | RiskHoldError
+    | RailDeclinedError,
     strawberry.union("MoneyError", description="What can go wrong with money."),
 ]

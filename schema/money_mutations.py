@@ -6,8 +6,9 @@ from typing import Annotated, Any
 import strawberry
 
 from execution.fields import edge
+from models.rails import PayoutSpeed
 from models.transfers import Visibility
-from resolvers import payments, refunds, tips, wallets
+from resolvers import payments, refunds, tips, top_ups, withdrawals
 from resolvers.context import Context
 from resolvers.payments import RecipientAsked
 from resolvers.transfers import Moved
@@ -74,6 +75,23 @@ class TopUpWalletInput:
     )
 
 
+@strawberry.input(description="Money to be sent out of the wallet.")
+class WithdrawInput:
+    """Money to be sent out of the wallet."""
+
+    funding_source_id: strawberry.ID = strawberry.field(description="To where: one of the viewer's funding sources.")
+    amount: MoneyInput = strawberry.field(description="How much.")
+    idempotency_key: str = strawberry.field(description=_KEY)
+    speed: PayoutSpeed = strawberry.field(default=PayoutSpeed.STANDARD, description="How fast.")
+
+
+@strawberry.input(description="A withdrawal to be taken back before it leaves.")
+class CancelWithdrawalInput:
+    """A withdrawal to be taken back before it leaves."""
+
+    transfer_id: strawberry.ID = strawberry.field(description="The withdrawal.")
+
+
 @strawberry.input(description="A tip or a payment to be given back by who received it.")
 class RefundTransferInput:
     """A tip or a payment to be given back."""
@@ -119,11 +137,11 @@ class RefundPayload:
     user_errors: list[MoneyError] = strawberry.field(description=_ERRORS)
 
 
-@strawberry.type(description="A top-up, with all that it changed.")
+@strawberry.type(description="A top-up or a withdrawal, with all that it changed.")
 class RailTransferPayload:
-    """A top-up, with all that it changed."""
+    """A top-up or a withdrawal, with all that it changed."""
 
-    transfer: RailTransfer | None = strawberry.field(description="The top-up.")
+    transfer: RailTransfer | None = strawberry.field(description="The top-up or the withdrawal.")
     wallet: Wallet | None = strawberry.field(description=_WALLET)
     replayed: bool = replayed_field()
     query: AnyQuery = query_field()
@@ -159,8 +177,21 @@ async def refund_transfer(ctx: Context, *, input: Annotated[RefundTransferInput,
 async def top_up_wallet(ctx: Context, *, input: Annotated[TopUpWalletInput, "The top-up."]) -> Values:
     """Tops up the wallet."""
     source, asked = given(input.funding_source_id), input.amount.asked()
-    moved = await wallets.top_up_wallet(ctx, source, asked, key=input.idempotency_key)
+    moved = await top_ups.top_up_wallet(ctx, source, asked, key=input.idempotency_key)
     return _moved(ctx, "transfer", moved)
+
+
+async def withdraw(ctx: Context, *, input: Annotated[WithdrawInput, "The withdrawal."]) -> Values:
+    """Withdraws money."""
+    asked, key = input.amount.asked(), input.idempotency_key
+    moved = await withdrawals.withdraw(ctx, input.funding_source_id, asked, speed=input.speed, key=key)
+    return _moved(ctx, "transfer", moved)
+
+
+async def cancel_withdrawal(ctx: Context, *, input: Annotated[CancelWithdrawalInput, "Which one."]) -> Values:
+    """Takes a withdrawal back."""
+    transfer = await withdrawals.cancel_withdrawal(ctx, input.transfer_id)
+    return _moved(ctx, "transfer", Moved(transfer, replayed=False))
 
 
 def _moved(ctx: Context, name: str, moved: Moved) -> Values:

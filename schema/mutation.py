@@ -2,7 +2,7 @@
 
 import strawberry
 
-from schema import account_mutations, content_mutations, money_mutations, passkey_mutations
+from schema import account_mutations, content_mutations, funding_mutations, money_mutations, passkey_mutations
 from schema.payloads import mutation
 
 
@@ -72,4 +72,24 @@ class Mutation:
     )
     top_up_wallet: money_mutations.RailTransferPayload = mutation(
         money_mutations.top_up_wallet, "Draws money from a funding source into the viewer's wallet."
+    )
+    withdraw: money_mutations.RailTransferPayload = mutation(
+        money_mutations.withdraw, "Sends money from the viewer's wallet to a card or a bank account."
+    )
+    cancel_withdrawal: money_mutations.RailTransferPayload = mutation(
+        money_mutations.cancel_withdrawal, "Takes back a STANDARD withdrawal that has not left yet."
+    )
+    link_card: funding_mutations.FundingSourcePayload = mutation(
+        funding_mutations.link_card, "Links a debit card whose number is in the vault. Needs a session."
+    )
+    link_bank_account: funding_mutations.FundingSourcePayload = mutation(
+        funding_mutations.link_bank_account,
+        "Links a bank account, to which two small amounts are then sent. Needs a session.",
+    )
+    verify_bank_account: funding_mutations.FundingSourcePayload = mutation(
+        funding_mutations.verify_bank_account,
+        "Shows by the two amounts that a bank account is the viewer's. Needs a session.",
+    )
+    remove_funding_source: funding_mutations.FundingSourcePayload = mutation(
+        funding_mutations.remove_funding_source, "Removes one of the viewer's cards or bank accounts. Needs a session."
     )

@@ -26,7 +26,8 @@ class SecurityEvent(Node):
         nodes.tokens_of_events, "The session or access token that it was done with; null if it was done without one."
     )
     subject: Node | None = edge(
-        nodes.subjects_of_events, "What it was about: a transfer, a session, an access token or a passkey."
+        nodes.subjects_of_events,
+        "What it was about: a transfer, a funding source, a session, an access token or a passkey.",
     )
 
     is_type_of = Rows(SecurityEventRow)

@@ -64,7 +64,7 @@ class RailTransfer(Transfer):
     environment: RailEnvironment = strawberry.field(description="Whether it is play money or real money.")
     network_code: str | None = strawberry.field(description="What the network answered, in its own code.")
 
-    is_type_of = Rows(transfers.TransferRow, kind=TransferKind.TOP_UP)
+    is_type_of = Rows(transfers.TransferRow, kind=(TransferKind.TOP_UP, TransferKind.WITHDRAWAL))
 
 
 @strawberry.type(description="A tip's place in a list.")

@@ -5,7 +5,7 @@ from datetime import datetime
 import strawberry
 
 from execution.fields import Rows, computed, edge
-from resolvers import funding, statements, wallets
+from resolvers import statements, wallets
 from resolvers.ids import Kind, public_id
 from schema.money import Money
 from schema.nodes import Node, PageInfo, global_id, nodes_field
@@ -79,23 +79,3 @@ class Wallet(Node):
     statement: Statement = edge(statements.statements_of, "Its statement of a time in one currency, also as CSV.")
 
     is_type_of = Rows(wallets.WalletRow)
-
-
-@strawberry.interface(description="Where a wallet's money comes from.")
-class FundingSource(Node):
-    """Where a wallet's money comes from."""
-
-    id: strawberry.ID = global_id(Kind.CARD)
-    label: str = strawberry.field(description="What to call it.")
-    verified: bool = strawberry.field(description="Whether it is known to be its owner's.")
-
-
-@strawberry.type(description="A debit card.")
-class DebitCard(FundingSource):
-    """A debit card."""
-
-    brand: str = strawberry.field(description="The card's network.")
-    last4: str = strawberry.field(description="The last four digits of its number.")
-    expires: str = strawberry.field(description="The last month in which it is good: MM/YYYY.")
-
-    is_type_of = Rows(funding.FundingSourceRow)

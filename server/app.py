@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -17,21 +18,25 @@ from execution.documents import Telling
 from execution.operations import Operations
 from resolvers.statements import PATH as STATEMENT
 from schema import core_schema
-from server import page, telemetry
+from server import page, telemetry, vault_page, webhooks
 from server.answers import HttpError, answer, refusal
 from server.counting import counting
 from server.errors import MaskErrors, present
+from server.forgetting import forgetting
 from server.graphql import GraphQL
 from server.health import health
 from server.inboxes import filling_inboxes
 from server.origins import allowing
 from server.process import running, spare_the_collector
+from server.rails import asking_networks, hear_of, reading_books
 from server.retention import erasing
 from server.sealing import sealing
 from server.security import SecurityHeaders
 from server.settings import Settings
 from server.statements import Statements
 from server.trusted import persisted
+from server.vault import VaultCards
+from server.webhooks import Webhooks
 
 ENDPOINT = "/graphql"
 
@@ -47,6 +52,9 @@ def create_app(settings: Settings) -> Starlette:
             running(settings, counts.tries) as app,
             sealing(app.database),
             filling_inboxes(app),
+            asking_networks(app),
+            reading_books(app),
+            forgetting(app),
             erasing(app.database),
         ):
             operations = Operations(
@@ -58,7 +66,13 @@ def create_app(settings: Settings) -> Starlette:
             )
             endpoint = GraphQL(app, operations, page.page, counts.limits)
             spare_the_collector()
-            yield {"endpoint": endpoint, "statements": Statements(app, counts.limits), "database": app.database}
+            yield {
+                "endpoint": endpoint,
+                "statements": Statements(app, counts.limits),
+                "webhooks": Webhooks(app.rails.adapters, partial(hear_of, app)),
+                "vault": VaultCards(app, counts.limits),
+                "database": app.database,
+            }
 
     async def page_config(_: Request) -> Response:
         return answer(page.config(ENDPOINT, demo=settings.demo))
@@ -68,6 +82,8 @@ def create_app(settings: Settings) -> Starlette:
             Route("/", _home),
             Route(ENDPOINT, _Endpoint("endpoint")),
             Route(STATEMENT, _Endpoint("statements"), methods=["GET", "HEAD"]),
+            Route(vault_page.PATH, _Endpoint("vault")),
+            Route(webhooks.PATH, _Endpoint("webhooks"), methods=["POST"]),
             Route("/health", _health),
             Route(page.PATH, _home),
             Route(f"{page.PATH}/", _home),

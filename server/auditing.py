@@ -1,8 +1,7 @@
 """The commands `hatful ledger verify`, `check` and `seal`: they add up the ledger, close its books, and report."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TypeVar
 
@@ -14,8 +13,8 @@ from ledger.seals import Head, SealRow
 from ledger.verify import Report, check, verify
 from models.database import Database, open_database
 from server.addresses import masked
-from server.exits import OutdatedDatabaseError, WrongSettingError
-from server.preparation import explained, is_current
+from server.exits import WrongSettingError
+from server.preparation import current
 from server.progress import Advance, progress
 from server.settings import Settings
 
@@ -41,7 +40,7 @@ def close_books(settings: Settings, lag_seconds: float | None = None) -> int:
     async def close(database: Database) -> tuple[int, SealRow | None]:
         return await seals.seal(database, lag), await seals.last_seal(database)
 
-    with _current(settings) as url:
+    with current(settings) as url:
         made, head = asyncio.run(_with_database(url, close))
     console = Console(highlight=False)
     console.print(f"New blocks: {made:,}.", soft_wrap=True)
@@ -51,19 +50,10 @@ def close_books(settings: Settings, lag_seconds: float | None = None) -> int:
 
 def _report(settings: Settings, work: Callable[[Database, Advance], Awaitable[Report]]) -> int:
     console = Console(highlight=False)
-    with _current(settings) as url, progress(console, "Adding up the ledger") as advance:
+    with current(settings) as url, progress(console, "Adding up the ledger") as advance:
         report = asyncio.run(_with_database(url, lambda database: work(database, advance)))
     _show(console, report, masked(url))
     return 1 if report.problems else 0
-
-
-@contextmanager
-def _current(settings: Settings) -> Iterator[str]:
-    url = settings.database_url
-    with explained(url):
-        if not is_current(settings):
-            raise OutdatedDatabaseError(f"{masked(url)} has not the tables of this Hatful: run hatful migrate first.")
-        yield url
 
 
 async def _with_database(url: str, work: Callable[[Database], Awaitable[Result]]) -> Result:

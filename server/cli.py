@@ -1,23 +1,32 @@
 """The command `hatful`. What a command needs is imported when it runs, so that the quick ones are quick."""
 
 import sys
+from collections.abc import Mapping
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Annotated
 
 import typer
 
-from server.exits import OperatorError, SchemaFileError
+from server.exits import AddressError, OperatorError, SchemaFileError
 
 hatful = typer.Typer(name="hatful", add_completion=False, pretty_exceptions_enable=False, no_args_is_help=False)
 ledger = typer.Typer()
 hatful.add_typer(ledger, name="ledger", help="Look into the ledger.")
+rails = typer.Typer()
+hatful.add_typer(rails, name="rails", help="See to money on its way in or out.")
+vault = typer.Typer()
+hatful.add_typer(vault, name="vault", help="See to the keys of card and account numbers.")
 
 Database = Annotated[
     str | None,
     typer.Option(metavar="URL", help="The database's address: sqlite:////file.db or postgresql://user@host/name."),
 ]
+Port = Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="The port; 0 takes a free one.")]
+TransferId = Annotated[str, typer.Argument(metavar="ID", help="The transfer: topup_… or withdrawal_….")]
+Frozen = Annotated[str, typer.Argument(metavar="NAME", help="A handle, or the id of an access token: token_….")]
 Demo = Annotated[bool, typer.Option("--demo", help="The demo, with a database of its own.")]
 
 
@@ -110,6 +119,64 @@ def schema(
     typer.echo(sdl(), nl=False)
 
 
+@hatful.command()
+def simulator(
+    folder: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where clients' certificates go: a new folder of its own.")
+    ] = None,
+    control_port: Port = 0,
+    visa_port: Port = 0,
+    stripe_port: Port = 0,
+    bank_port: Port = 0,
+) -> None:
+    """Play the networks by which money comes and goes, for tests and for trying things out."""
+    from simulator import app
+
+    chosen = folder or Path(mkdtemp(prefix="hatful-simulator-"))
+    chosen.mkdir(parents=True, exist_ok=True)
+    try:
+        app.run(app.Ports(control_port, visa_port, bank_port, stripe_port), chosen, partial(_tell_addresses, chosen))
+    except OSError as error:
+        raise AddressError(f"The simulator cannot listen: {error.strerror or error}.") from None
+
+
+@hatful.command()
+def freeze(
+    name: Frozen,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for whoever looks into it later.")],
+    database: Database = None,
+    demo: Demo = False,
+) -> None:
+    """Have an account or an access token move no money until it is thawed."""
+    from server import settings, standing
+
+    changed = standing.freeze(settings.load(demo=demo or None, database=database), name, reason)
+    typer.echo(f"{name} is frozen." if changed else f"{name} was frozen already.")
+
+
+@hatful.command()
+def thaw(name: Frozen, database: Database = None, demo: Demo = False) -> None:
+    """End a freeze."""
+    from server import settings, standing
+
+    changed = standing.thaw(settings.load(demo=demo or None, database=database), name)
+    typer.echo(f"{name} is frozen no more." if changed else f"{name} was not frozen.")
+
+
+@hatful.command()
+def tier(
+    handle: Annotated[str, typer.Argument(metavar="HANDLE", help="Whose.")],
+    tier: Annotated[int, typer.Argument(metavar="0|1|2", min=0, max=2, help="2 is for those whom you trust.")],
+    database: Database = None,
+    demo: Demo = False,
+) -> None:
+    """Give an account at least this tier, by which its limits on money go."""
+    from server import settings, standing
+
+    standing.grant_tier(settings.load(demo=demo or None, database=database), handle, tier)
+    typer.echo(f"{handle} has tier {tier}, or what its cards and bank accounts give.")
+
+
 @ledger.command()
 def verify(
     database: Database = None,
@@ -144,6 +211,73 @@ def seal(
     from server import auditing, settings
 
     raise typer.Exit(auditing.close_books(settings.load(demo=demo or None, database=database), lag))
+
+
+@rails.command("list")
+def list_waiting(database: Database = None, demo: Demo = False) -> None:
+    """List what waits for people: outcomes that no network tells, and lines of its books that do not fit."""
+    from server import desk, settings
+
+    raise typer.Exit(desk.list_waiting(settings.load(demo=demo or None, database=database)))
+
+
+@rails.command()
+def retry(transfer_id: TransferId, database: Database = None, demo: Demo = False) -> None:
+    """Ask the network once more what has become of a transfer."""
+    from server import desk, settings
+
+    raise typer.Exit(desk.retry(settings.load(demo=demo or None, database=database), transfer_id))
+
+
+@rails.command()
+def resolve(
+    transfer_id: TransferId,
+    outcome: Annotated[str, typer.Argument(metavar="approved|declined", help="What the network has done.")],
+    code: Annotated[str | None, typer.Option(metavar="CODE", help="The network's code for it.")] = None,
+    database: Database = None,
+    demo: Demo = False,
+) -> None:
+    """Write down what has become of a transfer that waits for people, as the network has told you."""
+    from server import desk, settings
+
+    chosen = settings.load(demo=demo or None, database=database)
+    raise typer.Exit(desk.resolve(chosen, transfer_id, outcome, code))
+
+
+@rails.command()
+def reconcile(
+    rail: Annotated[str | None, typer.Argument(metavar="RAIL", help="One rail, such as VISA_DIRECT; else all.")] = None,
+    database: Database = None,
+    demo: Demo = False,
+) -> None:
+    """Read the networks' books now, and name what does not fit."""
+    from server import desk, settings
+
+    raise typer.Exit(desk.reconcile(settings.load(demo=demo or None, database=database), rail))
+
+
+@vault.command()
+def key() -> None:
+    """Print a new key, for HATFUL_VAULT_KEYS."""
+    from rails.vault import new_key
+
+    typer.echo(new_key())
+
+
+@vault.command()
+def rotate(database: Database = None, demo: Demo = False) -> None:
+    """Encrypt all card and account numbers anew, with the first of the vault's keys."""
+    from server import settings, vault_rotation
+
+    chosen = settings.load(demo=demo or None, database=database)
+    count = vault_rotation.rotate(chosen)
+    typer.echo(f"Numbers in {_masked(chosen.vault_url)} that the first key has encrypted now: {count:,}.")
+
+
+def _tell_addresses(folder: Path, addresses: Mapping[str, str]) -> None:
+    for name, address in addresses.items():
+        typer.echo(f"{name} {address}")
+    typer.echo(f"certificates {folder}")
 
 
 def _name_breaking_changes(since: Path) -> int:

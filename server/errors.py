@@ -1,5 +1,6 @@
 """What may be shown of an error. The rest is masked, with an id that finds the line in the log."""
 
+from typing import Any
 from uuid import uuid4
 
 import structlog
@@ -10,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ledger import BusyError
 from models.database import ContentionError, UnavailableError
 from server.answers import HttpError, answer, errors, refusal
+from server.masking import without_numbers
 
 TRY_AGAIN = "Hatful is too busy, or cannot reach its database. Try again."
 RETRY_SECONDS = 1
@@ -24,10 +26,12 @@ def present(error: GraphQLError) -> GraphQLError:
     if isinstance(cause, UnavailableError | BusyError | ContentionError):
         log.warning("unavailable", reason=repr(cause), path=error.path)
         return _replaced(error, TRY_AGAIN, {"code": "UNAVAILABLE"})
-    if "code" in (error.extensions or {}):
-        return error
+    # What is wrong with an input is told with the whole of it, and a card's number may be in there.
+    message, extensions = without_numbers(error.message), error.extensions or {}
+    if "code" in extensions:
+        return error if message == error.message else _replaced(error, message, extensions)
     if cause is None:  # GraphQL's own, such as an argument that is not of its type
-        return _replaced(error, error.message, {"code": "BAD_USER_INPUT"})
+        return _replaced(error, message, {"code": "BAD_USER_INPUT"})
     error_id = logged(cause, path=error.path)
     return _replaced(error, _apology(error_id), {"code": "INTERNAL", "id": error_id})
 
@@ -80,7 +84,7 @@ class MaskErrors:
 def _response(error: Exception, scope: Scope) -> ASGIApp:
     if isinstance(error, UnavailableError):
         return refusal(unavailable())
-    error_id = logged(error, path=scope["path"])
+    error_id = logged(error, path=without_numbers(scope["path"]))
     return answer(errors(_apology(error_id), code="INTERNAL", id=error_id), 500)
 
 
@@ -92,7 +96,7 @@ def _cause(error: GraphQLError) -> Exception | None:
     return cause
 
 
-def _replaced(error: GraphQLError, message: str, extensions: dict[str, str]) -> GraphQLError:
+def _replaced(error: GraphQLError, message: str, extensions: dict[str, Any]) -> GraphQLError:
     return GraphQLError(
         message,
         nodes=error.nodes,

@@ -31,6 +31,10 @@ class NotEmptyError(OperatorError):
     """Demo data was to go into a database that holds something already."""
 
 
+class NoSuchSubjectError(OperatorError):
+    """An account or an access token that is named and is not there."""
+
+
 class SchemaFileError(OperatorError):
     """A file that was to hold a schema, and does not."""
 
@@ -39,3 +43,11 @@ class SchemaFileError(OperatorError):
 
 class WorkerError(OperatorError):
     """A worker process did not start."""
+
+
+class TransferError(OperatorError):
+    """A top-up or a withdrawal that is not there, or of which that cannot be said now."""
+
+
+class NetworkError(OperatorError):
+    """A network that cannot be asked, or is not one of those that are set up."""

@@ -7,32 +7,67 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import structlog
 from alembic.util import CommandError
 from rich.console import Console
 
 from models.database import DatabaseError, InvalidUrlError, open_database
 from models.database import migrate as migrations
 from models.database.opening import sqlite_path
+from rails import Vault
+from rails.vault import NoKeyError
 from resolvers.context import App
 from server import demonstration
 from server.addresses import masked
-from server.exits import OutdatedDatabaseError, UnusableDatabaseError
+from server.exits import OutdatedDatabaseError, UnusableDatabaseError, WrongSettingError
 from server.process import running
 from server.settings import SQLITE, Settings
+from server.vault_keys import NO_KEYS, keys_of, make_key_file
 
 PATIENCE_SECONDS = 10.0
+LOST = "If that key is lost, so are the numbers: empty the tables vault and vault_keys, and cards can be linked anew."
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("hatful.vault")
 
 
 def prepare(settings: Settings, console: Console) -> None:
     """Readies the database for serving: a file is brought up to date, a server is not touched."""
+    _prepare_tables(settings)
+    _prepare_vault(settings)
+    if settings.demo:
+        with explained(settings.database_url):
+            asyncio.run(_with_app(settings, console, demonstration.fill_unless_filled))
+
+
+def _prepare_tables(settings: Settings) -> None:
     url = settings.database_url
     with explained(url):
         if url.startswith(SQLITE):
             migrate(settings)
         else:
             _require_current(url)
-        if settings.demo:
-            asyncio.run(_with_app(settings, console, demonstration.fill_unless_filled))
+
+
+def _prepare_vault(settings: Settings) -> None:
+    """Sees to it that what is in the vault can be opened."""
+    if settings.vault_database is not None:
+        _prepare_tables(settings.model_copy(update={"database": settings.vault_database}))
+    with explained(settings.vault_url):
+        make_key_file(settings)
+        if not keys_of(settings):
+            log.warning("nothing can be linked", reason=NO_KEYS)
+        else:
+            asyncio.run(_open_vault(settings))
+
+
+async def _open_vault(settings: Settings) -> None:
+    database = await open_database(settings.vault_url)
+    try:
+        await Vault(database, keys_of(settings)).check()
+    except NoKeyError as error:
+        raise WrongSettingError(f"{error} {LOST}") from None
+    finally:
+        await database.close()
 
 
 def migrate(settings: Settings) -> None:
@@ -53,6 +88,16 @@ def fill(settings: Settings, console: Console) -> None:
 def is_current(settings: Settings) -> bool:
     """Whether the database has this version's tables. A file that is not there is not made."""
     return not _is_new_file(settings.database_url) and migrations.is_current(settings.database_url)
+
+
+@contextmanager
+def current(settings: Settings) -> Iterator[str]:
+    """The address of a database that a command works on as it is. Raises OperatorError."""
+    url = settings.database_url
+    with explained(url):
+        if not is_current(settings):
+            raise OutdatedDatabaseError(f"{masked(url)} has not the tables of this Hatful: run hatful migrate first.")
+        yield url
 
 
 @contextmanager

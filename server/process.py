@@ -8,7 +8,9 @@ from ledger import Ledger
 from models.database import open_database
 from resolvers.context import App, Policy, Site
 from resolvers.tries import Tries, TriesInMemory
+from server.networks import networks
 from server.settings import Settings
+from server.vault_keys import open_vault
 
 COLLECTOR_THRESHOLDS = (50_000, 20, 50)
 """New objects before a look at the young ones, and such looks before one at older ones. Python's own: 700, 10, 10."""
@@ -22,7 +24,8 @@ async def running(settings: Settings, tries: Tries | None = None) -> AsyncIterat
         ledger = Ledger(database)
         await ledger.start()
         try:
-            yield App(database, ledger, _policy(settings), tries=tries or TriesInMemory())
+            async with open_vault(settings, database) as vault, networks(settings, vault, database) as rails:
+                yield App(database, ledger, _policy(settings), rails, tries=tries or TriesInMemory())
         finally:
             await ledger.stop()
     finally:

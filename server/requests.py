@@ -60,23 +60,36 @@ def has_query(query_string: bytes) -> bool:
 
 async def from_body(scope: Scope, receive: Receive) -> Request:
     """The operation in a POST request's body. Raises HttpError, or ClientDisconnect when the client has gone."""
-    _require_json(scope)
-    body = await _body(scope, receive)
-    try:
-        parameters = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise bad_request("The body is not valid JSON in UTF-8.") from None
+    parameters = await json_body(scope, receive)
     if isinstance(parameters, list):
         raise bad_request("Send one operation at a time: the body must be an object, not a list.")
+    return _request(_object(parameters), read_only=False)
+
+
+async def json_object(scope: Scope, receive: Receive, most: int) -> Parameters:
+    """A JSON object in a body of so many bytes at most. Raises HttpError, or ClientDisconnect."""
+    return _object(await json_body(scope, receive, most))
+
+
+async def json_body(scope: Scope, receive: Receive, most: int = MAX_BODY_BYTES) -> Any:
+    """The JSON in a body. Raises HttpError, or ClientDisconnect."""
+    _require_json(scope)
+    try:
+        return orjson.loads(await body_of(scope, receive, most))
+    except orjson.JSONDecodeError:
+        raise bad_request("The body is not valid JSON in UTF-8.") from None
+
+
+def _object(parameters: Any) -> Parameters:
     if not isinstance(parameters, dict):
         raise bad_request("The body must be a JSON object.")
-    return _request(parameters, read_only=False)
+    return parameters
 
 
 def _require_json(scope: Scope) -> None:
     media_type, _, parameters = (header(scope, b"content-type") or "").lower().partition(";")
     if media_type.strip() != MediaType.JSON:
-        raise _unsupported("Send the operation as application/json.")
+        raise _unsupported("Send the request as application/json.")
     charset = parameters.partition("charset=")[2].partition(";")[0].strip().strip('"')
     if charset not in {"", "utf-8", "utf8"}:
         raise _unsupported("Send JSON in UTF-8.")
@@ -90,33 +103,34 @@ def _unsupported(message: str, headers: dict[str, str] | None = None) -> HttpErr
     return HttpError(415, "UNSUPPORTED_MEDIA_TYPE", message, headers)
 
 
-async def _body(scope: Scope, receive: Receive) -> bytes:
+async def body_of(scope: Scope, receive: Receive, most: int = MAX_BODY_BYTES) -> bytes:
+    """A request's body of so many bytes at most. Raises HttpError, or ClientDisconnect."""
     length = header(scope, b"content-length")
-    if length is not None and length.isdecimal() and int(length) > MAX_BODY_BYTES:
-        raise _too_large()
+    if length is not None and length.isdecimal() and int(length) > most:
+        raise _too_large(most)
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            return await _received(receive)
+            return await _received(receive, most)
     except TimeoutError:
         message = f"The request did not arrive within {BODY_SECONDS:g} seconds."
         raise HttpError(408, "REQUEST_TIMEOUT", message, {"connection": "close"}) from None
 
 
-async def _received(receive: Receive) -> bytes:
+async def _received(receive: Receive, most: int) -> bytes:
     body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         body += message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
-            raise _too_large()
+        if len(body) > most:
+            raise _too_large(most)
         if not message.get("more_body", False):
             return bytes(body)
 
 
-def _too_large() -> HttpError:
-    message = f"A request may have at most {MAX_BODY_BYTES} bytes."
+def _too_large(most: int) -> HttpError:
+    message = f"A request may have at most {most} bytes."
     return HttpError(413, "PAYLOAD_TOO_LARGE", message, {"connection": "close"})
 
 

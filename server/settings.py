@@ -5,7 +5,7 @@ A command-line option wins over a variable HATFUL_…, and that over the same na
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from platformdirs import user_data_path
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from models.transfers import Rail
 from server.exits import WrongSettingError
 
 PREFIX = "HATFUL_"
@@ -24,6 +25,7 @@ SQLITE = "sqlite:///"
 POSTGRESQL = ("postgresql://", "postgres://")
 REDIS = ("redis://", "rediss://", "unix://")
 
+_VAULT_KEY = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]=", re.ASCII)
 LOCALHOST = "localhost"
 DOMAIN = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 ANDROID = re.compile(r"android:apk-key-hash:[\w-]{43}")
@@ -32,6 +34,10 @@ PORTS = {"http": 80, "https": 443}
 """The ports that browsers leave out of an origin."""
 
 ON_OR_OFF = "on or off"
+SECRET = frozenset(
+    {"database", "rate_limit_storage", "vault_keys", "vault_database", "stripe_api_key", "stripe_webhook_secret"}
+)
+"""Settings whose values no message repeats."""
 
 
 def _database_url(url: str) -> str:
@@ -48,6 +54,18 @@ def _redis_url(url: str) -> str:
         raise ValueError(url)
     _ = urlsplit(url).port  # raises ValueError when it is no number
     return url
+
+
+def are_vault_keys(keys: Sequence[str]) -> bool:
+    """Whether each of them is a key as the vault takes it: 32 bytes in URL-safe base64."""
+    return bool(keys) and all(_VAULT_KEY.fullmatch(key) for key in keys)
+
+
+def _vault_keys(value: SecretStr) -> SecretStr:
+    keys = [key.strip() for key in value.get_secret_value().split(",")]
+    if not are_vault_keys(keys):
+        raise ValueError("no keys")
+    return SecretStr(",".join(keys))
 
 
 def _domain(name: str) -> str:
@@ -133,6 +151,16 @@ class Settings(BaseSettings):
     connections: int = _setting(
         8, "How many connections to PostgreSQL each worker opens.", "a number from 1 to 1000", ge=1, le=1000
     )
+    vault_keys: Annotated[SecretStr, AfterValidator(_vault_keys)] | None = _setting(
+        None,
+        "The keys that encrypt card and account numbers. With SQLite, without any: one in a file beside the database.",
+        "keys from `hatful vault key` with commas between them, the one that encrypts first",
+    )
+    vault_database: Annotated[str, AfterValidator(_database_url)] | None = _setting(
+        None,
+        "Another database for the encrypted numbers alone. Without one they are in the database.",
+        "an address like sqlite:////var/lib/vault.db or postgresql://user@host/vault",
+    )
     allowed_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = _setting(
         (),
         "The origins of other sites whose pages may ask here, with the session's cookie too. Without any, none may.",
@@ -151,6 +179,36 @@ class Settings(BaseSettings):
         "The pages at which passkeys are taken. Without any: https at the domain, or http at localhost and the port.",
         "origins like https://example.org with commas between them",
     )
+    card_rail: Rail = _setting(Rail.SANDBOX, "The rail over which new cards go.", "SANDBOX, VISA_DIRECT or STRIPE")
+    bank_rail: Rail = _setting(
+        Rail.SANDBOX, "The rail over which new bank accounts go.", "SANDBOX, STRIPE, ACH or ISO20022"
+    )
+    stripe_api_key: SecretStr | None = _setting(
+        None,
+        "A secret or restricted key of Stripe's. Without one, nothing goes over Stripe.",
+        "a key that begins with sk_live_, sk_test_, rk_live_ or rk_test_",
+    )
+    stripe_webhook_secret: SecretStr | None = _setting(
+        None, "With what Stripe signs its webhooks. Without one, none are taken.", "a secret that begins with whsec_"
+    )
+    stripe_account: str | None = _setting(
+        None,
+        "The connected account that holds the money, and pays out. Without one, nothing is paid out.",
+        "an account's name, which begins with acct_",
+        pattern="^acct_",
+    )
+    stripe_url: str = _setting(
+        "https://api.stripe.com", "Where Stripe is.", "an address like https://api.stripe.com", pattern="^https?://"
+    )
+    visa: Path | None = _setting(
+        None, "What was agreed with Visa, in a TOML file. Without one, nothing goes over Visa Direct.", "a TOML file"
+    )
+    ach: Path | None = _setting(
+        None, "What was agreed with a bank that takes NACHA files. Without one, nothing goes over ACH.", "a TOML file"
+    )
+    iso20022: Path | None = _setting(
+        None, "What was agreed with a bank in SEPA. Without one, nothing goes over ISO 20022.", "a TOML file"
+    )
     log_format: Literal["console", "json"] = _setting("console", "How log lines are written.", "console or json")
     log_level: Literal["debug", "info", "warning", "error"] = _setting(
         "info", "How much is logged; debug has a line for each request.", "debug, info, warning or error"
@@ -160,6 +218,11 @@ class Settings(BaseSettings):
     def database_url(self) -> str:
         """The database's address, be it set or the default."""
         return self.database or f"{SQLITE}{self.default_file}"
+
+    @property
+    def vault_url(self) -> str:
+        """The address of the database in which the vault is."""
+        return self.vault_database or self.database_url
 
     @property
     def passkeys_at(self) -> tuple[str, ...]:
@@ -214,6 +277,6 @@ def _line(error: ValidationError, given: Mapping[str, Any], dotenv: Mapping[str,
         source = f"{PREFIX}{field.upper()}" + (f" in {DOTENV}" if in_dotenv and dotenv else "")
     extra = Settings.model_fields[field].json_schema_extra
     must_be = extra["must_be"] if isinstance(extra, dict) else "something else"
-    # An address may hold a password, so it is not repeated.
-    value = "" if field in {"database", "rate_limit_storage"} else f" is {str(first['input'])[:80]!r}, but"
+    # An address may hold a password, and a key is one: they are not repeated.
+    value = "" if field in SECRET else f" is {str(first['input'])[:80]!r}, but"
     return f"{source}{value} must be {must_be}."

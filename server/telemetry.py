@@ -9,6 +9,8 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.types import EventDict, Processor
 
+from server.masking import without_numbers
+
 access: structlog.stdlib.BoundLogger = structlog.get_logger("hatful.access")
 
 
@@ -78,4 +80,6 @@ class AccessLog:
             await self._app(scope, receive, note)
         finally:
             milliseconds = round((time.perf_counter() - began) * 1000, 1)
-            access.debug("request", method=scope["method"], path=scope["path"], status=status, ms=milliseconds)
+            access.debug(
+                "request", method=scope["method"], path=without_numbers(scope["path"]), status=status, ms=milliseconds
+            )

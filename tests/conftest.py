@@ -1,5 +1,6 @@
 """What the tests stand on: databases, a ledger, the real server. Every database test runs on both databases."""
 
+import asyncio
 import os
 import shutil
 import sqlite3
@@ -14,10 +15,13 @@ from hypothesis import HealthCheck, settings
 
 from ledger import Ledger
 from models.database import Database, migrate, open_database
+from tests.harness.audits import everything_stored
 from tests.harness.backdoor import Backdoor, backdoor
 from tests.harness.client import Client
+from tests.harness.leaks import numbers_in, numbers_in_files
 from tests.harness.postgres import Postgres, postgres
 from tests.harness.server import Server, serve
+from tests.harness.simulator import Simulator, simulate
 
 if TYPE_CHECKING:
     from resolvers.context import App
@@ -87,6 +91,7 @@ def sqlite_url(request: pytest.FixtureRequest, sqlite_folder: Path, sqlite_templ
         path = Path(folder) / "hatful.db"
         shutil.copy(sqlite_template, path)
         yield f"sqlite:///{path}"
+        assert numbers_in_files(path, Path(f"{path}-wal")) == [], "a card's or an account's number was stored"
 
 
 @pytest.fixture
@@ -178,9 +183,11 @@ async def ledger(database: Database) -> AsyncIterator[Ledger]:
 @pytest.fixture
 def app(database: Database, ledger: Ledger) -> "App":
     """What the resolvers work on."""
+    from rails import Vault, sandbox_rails
+    from rails.vault import new_key
     from resolvers.context import App
 
-    return App(database, ledger)
+    return App(database, ledger, rails=sandbox_rails(Vault(database, [new_key()])))
 
 
 @pytest.fixture
@@ -229,9 +236,19 @@ def shared_server(request: pytest.FixtureRequest, sqlite_folder: Path) -> Iterat
             url = f"sqlite:///{folder / 'shared.db'}"
             shutil.copy(request.getfixturevalue("sqlite_template"), folder / "shared.db")
         else:
-            server, template = (request.getfixturevalue(f"postgres_{name}") for name in ("server", "template"))
-            url = stack.enter_context(server.database(template))
-        yield stack.enter_context(serve(folder, "--database", url))
+            databases, template = (request.getfixturevalue(f"postgres_{name}") for name in ("server", "template"))
+            url = stack.enter_context(databases.database(template))
+        with serve(folder, "--database", url) as server:
+            yield server
+        assert numbers_in(_stored_in(url)) == [], "a card's or an account's number was stored"
+
+
+def _stored_in(url: str) -> str:
+    async def read() -> str:
+        async with backdoor(url) as connection:
+            return await everything_stored(connection)
+
+    return asyncio.run(read())
 
 
 @pytest.fixture
@@ -277,8 +294,11 @@ def demo_client(demo_server: Server) -> Iterator[Client]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Any:
-    """Shows the output of the servers that a failing test has talked to."""
+    """Shows the output of the servers that a failing test has talked to; fails a test that prints a card's number."""
     report = yield
+    if report.passed and (leaked := numbers_in(report.capstdout + report.capstderr + report.caplog)):
+        report.outcome = "failed"
+        report.longrepr = f"The numbers of cards or accounts {leaked} were printed or logged."
     if report.failed:
         for name, fixture in getattr(item, "funcargs", {}).items():
             if isinstance(fixture, Server):
@@ -301,3 +321,17 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     """Says which tests were skipped where none may be."""
     for report in _skipped(config):
         terminalreporter.write_line(f"SKIPPED under CI=true, so the run fails: {report.nodeid}", red=True)
+
+
+@pytest.fixture(scope="session")
+def running_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    """`hatful simulator`, which all tests share."""
+    with simulate(tmp_path_factory.mktemp("simulator")) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def simulator(running_simulator: Simulator) -> Simulator:
+    """The simulator as if it had just been started."""
+    running_simulator.reset()
+    return running_simulator

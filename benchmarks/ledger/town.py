@@ -17,7 +17,7 @@ from asyncpg.pgproto.pgproto import UUID as FastUUID  # what the driver gives th
 from sqlalchemy import BigInteger, bindparam, cast, func, select
 from sqlmodel import SQLModel
 
-from ledger import Draw, Ledger, Order, Write
+from ledger import Ceiling, Draw, Ledger, Order, Write
 from ledger.kinds import tip, top_up
 from models.database import Command, Database, Query, add_to_rows, insert, insert_rows
 from models.ids import new_id
@@ -34,11 +34,12 @@ LARGEST_TIP = 500
 ZIPF = 1.1
 """How steep fame is: the first of the town gets about every sixth tip."""
 PRIVATE_MEANS = Money(10**12, Currency.USD)
-LIMIT = "SPEND_PER_DAY"
+LIMIT = "SPEND"
 ADDRESS = "192.0.2.1"
 SEED = 20
 GROUP = 500
 _TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+_CEILINGS = tuple(Ceiling(name, PRIVATE_MEANS.minor_units, _TODAY) for name in ("SPEND_PER_DAY", "SPEND_PER_MONTH"))
 
 
 class Shape(StrEnum):
@@ -203,7 +204,7 @@ def order(asked: Asked) -> Order:
         request_hash=transfer.id.bytes * 2,  # 32 bytes, as many as a real one has
         created_at=now,
         lines=tip.lines(payer, creator, amount, fee),
-        draws=(Draw(payer, LIMIT, Currency.USD, _TODAY, None, PRIVATE_MEANS.minor_units, asked.amount),),
+        draws=(Draw(payer, LIMIT, Currency.USD, _TODAY, asked.amount, _CEILINGS),),
         writes=(
             Write(_insert_transfer, transfer),
             Write(_insert_event, event),

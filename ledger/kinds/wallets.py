@@ -36,3 +36,8 @@ def bank_cash(currency: Currency) -> AccountName:
 def receivable(owner_id: UUID, currency: Currency) -> AccountName:
     """What a person owes the house."""
     return AccountName(owner_id, AccountCode.RECEIVABLE, currency)
+
+
+def suspense(owner_id: UUID, currency: Currency) -> AccountName:
+    """What has come in for a person and is not theirs yet, or is to be sent back."""
+    return AccountName(owner_id, AccountCode.SUSPENSE, currency)

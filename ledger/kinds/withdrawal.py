@@ -12,6 +12,8 @@ SENT = "WITHDRAWAL_SENT"
 FAILED = "WITHDRAWAL_FAILED"
 SETTLED = "WITHDRAWAL_SETTLED"
 RETURNED = "WITHDRAWAL_RETURNED"
+CANCELLED = "WITHDRAWAL_CANCELLED"
+RETURN_SETTLED = "WITHDRAWAL_RETURN_SETTLED"
 
 
 def hold(hold_id: UUID, owner_id: UUID, amount: Money) -> tuple[Line, ...]:
@@ -38,3 +40,8 @@ def settled(amount: Money) -> tuple[Line, ...]:
 def returned(owner_id: UUID, amount: Money) -> tuple[Line, ...]:
     """What was sent has come back."""
     return (Line(payout_clearing(amount.currency), wallet(owner_id, amount.currency), amount.minor_units),)
+
+
+def return_settled(amount: Money) -> tuple[Line, ...]:
+    """The bank has got back what was returned."""
+    return (Line(bank_cash(amount.currency), payout_clearing(amount.currency), amount.minor_units),)

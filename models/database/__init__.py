@@ -9,7 +9,16 @@ from models.database.errors import (
     UnavailableError,
     UniqueError,
 )
-from models.database.expressions import any_number_of, any_of, any_pair_of, columns_of, day_of, insert, share_of
+from models.database.expressions import (
+    any_number_of,
+    any_of,
+    any_pair_of,
+    columns_of,
+    day_of,
+    insert,
+    is_one_of,
+    share_of,
+)
 from models.database.gathering import Gathering
 from models.database.opening import open_database
 from models.database.pages import MergedQuery, PageQuery, Pages, Source, Way
@@ -48,6 +57,7 @@ __all__ = [
     "day_of",
     "insert",
     "insert_rows",
+    "is_one_of",
     "open_database",
     "share_of",
     "update_rows",

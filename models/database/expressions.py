@@ -1,8 +1,9 @@
 """SQL that both databases can say, each in its own way."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import bindparam
+from sqlalchemy import bindparam, or_
 from sqlalchemy.dialects.postgresql import insert  # with ON CONFLICT, which SQLite takes in the same words
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import ColumnElement
@@ -13,7 +14,17 @@ from sqlmodel import SQLModel
 
 from models.types import Ids, Numbers, Texts
 
-__all__ = ["any_number_of", "any_of", "any_pair_of", "columns_of", "day_of", "insert", "share_of", "split_ids"]
+__all__ = [
+    "any_number_of",
+    "any_of",
+    "any_pair_of",
+    "columns_of",
+    "day_of",
+    "insert",
+    "is_one_of",
+    "share_of",
+    "split_ids",
+]
 
 
 def columns_of(row: type[tuple[Any, ...]], *tables: type[SQLModel]) -> list[Any]:
@@ -79,6 +90,11 @@ compiles(_AnyNumberOf, "postgresql")(_any_of_on_postgresql)
 def _any_number_of_on_sqlite(element: _AnyNumberOf, compiler: SQLCompiler, **words: Any) -> str:
     column, numbers = (compiler.process(clause, **words) for clause in element.clauses)
     return f"{column} IN (SELECT value FROM json_each({numbers}))"
+
+
+def is_one_of(column: Any, choices: Iterable[Any]) -> ColumnElement[bool]:
+    """The condition that a column has one of a few values that are always the same."""
+    return or_(*(column == choice for choice in choices))
 
 
 class _DayOf(FunctionElement[int]):

@@ -182,8 +182,17 @@ async def test_no_limit_of_today_is_used(filled: Filled) -> None:
     assert ctx.viewer_id is not None
     ada = (await users.users_by_id(ctx, [ctx.viewer_id]))[ctx.viewer_id]
     [limits] = await limits_of(ctx, [ada])
-    assert limits
-    assert all(limit.used.minor_units == 0 for limit in limits)
+    by_day = [limit for limit in limits if limit.name.endswith("_PER_DAY")]
+    assert by_day
+    assert all(limit.used.minor_units == 0 for limit in by_day)
+
+
+async def test_little_of_a_month_s_limits_is_used(filled: Filled) -> None:
+    ctx = await viewer(filled.app)
+    assert ctx.viewer_id is not None
+    ada = (await users.users_by_id(ctx, [ctx.viewer_id]))[ctx.viewer_id]
+    [limits] = await limits_of(ctx, [ada])
+    assert all(limit.used.minor_units < limit.max.minor_units // 10 for limit in limits)
 
 
 async def test_the_viewer_may_tip_the_example(filled: Filled) -> None:

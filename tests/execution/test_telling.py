@@ -67,3 +67,17 @@ async def test_a_wrong_name_is_told_what_it_is_like_unless_that_is_switched_off(
     assert not silent.executed
     assert "Did you mean" not in str(silent.body)
     assert len(silent.body["errors"]) == len(told.body["errors"])
+
+
+@both_engines
+@pytest.mark.parametrize(
+    "given", [{"diet": "MEAT", "sceret": "hunter2"}, {"die": "hunter2"}, [{"die": "hunter2"}], {"diet": ["hunter2"]}]
+)
+async def test_what_is_wrong_with_an_object_is_told_without_the_rest_of_it(given: Any, *, plans: bool) -> None:
+    told = await answer("query ($x: Filter) { animals(which: $x) { id } }", Telling(), {"x": given}, plans=plans)
+    assert not told.executed
+    [error] = told.body["errors"]
+    assert "hunter2" not in error["message"]
+    assert error["message"].startswith("Variable '$x' has invalid value")
+    assert error["message"].endswith(".")
+    assert error["locations"] == [{"line": 1, "column": 8}]

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from ledger import (
     AccountName,
+    Ceiling,
     Draw,
 )
 from ledger.balances import FLOORS, SIDES
@@ -65,4 +66,4 @@ def balances(done: Batch) -> dict[UUID, int]:
 
 
 def draw(amount: int, most: int, name: str = "SPEND", owner: UUID = ADA) -> Draw:
-    return Draw(owner, name, USD, TODAY, TOMORROW, most, amount)
+    return Draw(owner, name, USD, TODAY, amount, (Ceiling(name, most, TODAY, TOMORROW - TODAY),))

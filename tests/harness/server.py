@@ -12,6 +12,8 @@ from pathlib import Path
 
 import httpx2
 
+from tests.harness.leaks import numbers_in_files
+
 HATFUL = Path(sys.executable).with_name("hatful")
 START_SECONDS = 120
 STOP_SECONDS = 60
@@ -58,6 +60,7 @@ def serve(folder: Path, *options: str, environment: dict[str, str] | None = None
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # its workers too
         process.wait()
+    assert numbers_in_files(log) == [], "a card's or an account's number was logged"
 
 
 def command(*words: str) -> Sequence[str]:

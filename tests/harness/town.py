@@ -11,11 +11,14 @@ import pytest
 from execution.operations import Operations, Request
 from models.accounts import TokenKind
 from models.ids import new_id
+from models.limits import Tier
 from models.money import Currency, Money
+from models.rails import PayoutSpeed
 from models.transfers import Visibility
-from resolvers import accounts, payments, posts, tips, users, wallets
+from resolvers import accounts, funding, linking, payments, posts, tips, top_ups, users, wallets, withdrawals
 from resolvers.context import App, TokenScope, Viewer
 from resolvers.errors import Refused, UserError
+from resolvers.funding import FundingSourceRow
 from resolvers.ids import Kind, public_id
 from resolvers.inputs import MoneyAsked
 from resolvers.payments import RecipientAsked
@@ -25,8 +28,18 @@ from resolvers.users import UserRow
 from resolvers.wallets import Balance, WalletRow
 from schema import OperationContext, core_schema
 from server.errors import present
+from tests.harness.leaks import numbers_told
 
 _numbers = count(1)
+
+FINE, DECLINED, NO_FUNDS, SLOW, FAILS_LATER = (
+    "4242424242424242",
+    "4000000000000002",
+    "4000000000009995",
+    "4000000000000077",
+    "4000000000000341",
+)
+"""Cards of the sandbox, and what they do."""
 
 
 def new_key() -> str:
@@ -64,7 +77,7 @@ class Person:
         self.id = user_id
         self.handle = handle
         self.public_id = public_id(Kind.USER, user_id)
-        self.viewer = viewer or Viewer(user_id, new_id(), TokenKind.SESSION, frozenset(TokenScope))
+        self.viewer = viewer or Viewer(user_id, new_id(), TokenKind.SESSION, frozenset(TokenScope), tier=Tier.VERIFIED)
 
     def ctx(self) -> OperationContext:
         """A new request of theirs."""
@@ -114,7 +127,20 @@ class Person:
 
     async def tops_up(self, amount: str, currency: Currency = Currency.USD, *, key: str | None = None) -> Moved:
         """Draws money from the sandbox card."""
-        return await wallets.top_up_wallet(self.ctx(), None, money(amount, currency), key=_or_new(key))
+        return await top_ups.top_up_wallet(self.ctx(), None, money(amount, currency), key=_or_new(key))
+
+    async def links(self, number: str) -> FundingSourceRow:
+        """Links a test card."""
+        kept = await linking.keep_card(self.ctx(), number, "12/2099", None)
+        return await linking.link_card(self.ctx(), kept.token)
+
+    async def withdraws(
+        self, amount: str, *, speed: PayoutSpeed = PayoutSpeed.INSTANT, key: str | None = None
+    ) -> Moved:
+        """Sends money to the sandbox card."""
+        [card, *_] = await funding.sources_of_user(self.ctx(), self.id)
+        source = public_id(Kind.CARD, card.id)
+        return await withdrawals.withdraw(self.ctx(), source, money(amount), speed=speed, key=_or_new(key))
 
     async def tips(
         self,
@@ -206,4 +232,5 @@ class Town:
         """Runs an operation."""
         context = self.stranger() if viewer is None else viewer.ctx()
         response = await self._operations.run(Request(query, variables), context)
+        assert numbers_told(repr(response.body)) == []
         return Answer(response.body, response.executed)

@@ -165,8 +165,9 @@ def test_a_wallet_that_has_passed_on_all_it_had_is_full_as_well() -> None:
 
 def test_what_is_held_may_not_pass_64_bits_either() -> None:
     books = batch(ada=100, bob=0)
-    most = Line(rail_clearing(USD), wallet(ADA, USD), MAX_MINOR_UNITS, Phase.PEND)
+    most = Line(rail_clearing(USD), wallet(ADA, USD), MAX_MINOR_UNITS - 100, Phase.PEND)
     assert isinstance(books.add(order("HOLD", ADA, (most,))), Receipt)
+    # With what is there already, a settled hold would pass them.
     assert isinstance(books.add(order("HOLD", ADA, (most._replace(amount=1),))), TooLargeError)
 
 

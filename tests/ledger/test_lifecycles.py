@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger import (
+    Ceiling,
     Draw,
     HoldResolvedError,
     InsufficientFundsError,
@@ -276,7 +277,7 @@ async def test_of_orders_made_for_the_same_usage_one_stands_and_the_others_may_t
     ada, bob = await books.people(2, 1_000)
 
     def drawing(key: str, expected: int) -> Order:
-        draw = Draw(ada, "REFUND", USD, SINCE, None, 100, 10, expected)
+        draw = Draw(ada, "REFUND", USD, SINCE, 10, (Ceiling("REFUND", 100, SINCE),), expected)
         return payment_of(ada, bob, 10, key, draws=(draw,))
 
     keys = [f"key {number}" for number in range(5)]
@@ -291,7 +292,7 @@ async def test_of_orders_made_for_the_same_usage_one_stands_and_the_others_may_t
 
 async def test_what_is_stale_is_not_refused_for_ever(books: Books) -> None:
     ada, bob = await books.people(2, 100)
-    draw = Draw(ada, "REFUND", USD, SINCE, None, 1_000, 500, expected=7)
+    draw = Draw(ada, "REFUND", USD, SINCE, 500, (Ceiling("REFUND", 1_000, SINCE),), expected=7)
     for _ in range(2):
         with pytest.raises(StaleError):
             await books.submit(payment_of(ada, bob, 500, "key", draws=(draw,)))

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from ledger import (
+    Ceiling,
     Draw,
     IdempotencyConflictError,
     InsufficientFundsError,
@@ -81,8 +82,10 @@ async def test_a_limit_holds_whichever_process_it_was_drawn_on_in(many: list[Boo
     here, there = many[0], many[1]
     ada, bob = await here.people(2, 1_000)
 
+    ceilings = (Ceiling("SPEND", 100, EPOCH),)
+
     def payment(amount: int) -> Order:
-        return payment_of(ada, bob, amount, draws=(Draw(ada, "SPEND", USD, EPOCH, None, 100, amount),))
+        return payment_of(ada, bob, amount, draws=(Draw(ada, "SPEND", USD, EPOCH, amount, ceilings),))
 
     await here.submit(payment(40))
     await there.submit(payment(40))

@@ -1,7 +1,7 @@
 """The ledger against plain integers: any orders, however grouped, give the answers that arithmetic gives."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger import (
+    Ceiling,
     Draw,
     IdempotencyConflictError,
     InsufficientFundsError,
@@ -127,7 +128,7 @@ def _order(step: Step, people: list[UUID]) -> Order:
         payment.KIND: lambda: payment.lines(who, whom, amount),
         tip.KIND: lambda: tip.lines(who, whom, amount, tip.fee_of(amount, step.basis_points)),
     }[step.kind]()
-    draw = Draw(who, "SPEND", step.currency, TODAY, TODAY + timedelta(days=1), LIMIT, step.units)
+    draw = Draw(who, "SPEND", step.currency, TODAY, step.units, (Ceiling("SPEND", LIMIT, TODAY),))
     key = None if step.key is None else f"key {step.key}"
     return order(step.kind, who, lines, key, draws=(draw,) if step.limited else ())
 

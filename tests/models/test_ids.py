@@ -7,7 +7,7 @@ from uuid import RFC_4122, UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.ids import FIRST, HOUSE, LAST, id_at, new_id
+from models.ids import FIRST, HOUSE, LAST, id_at, moment_of, new_id
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 moments = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
@@ -34,6 +34,11 @@ def test_a_new_id_is_a_uuid7_of_this_moment() -> None:
     assert is_uuid7(made)
     assert isinstance(made, UUID)
     assert before <= milliseconds_of(made) <= after + 1
+
+
+@given(moments, st.integers())
+def test_an_id_tells_when_it_was_made(moment: datetime, seed: int) -> None:
+    assert moment - moment_of(id_at(moment, Random(seed))) < timedelta(milliseconds=1)
 
 
 @given(moments, st.integers())

@@ -11,7 +11,7 @@ from sqlmodel import SQLModel, col
 
 from models.accounts import Token, TokenKind
 from models.database import Command, Database, Query, insert
-from models.funding import FundingSource
+from models.funding import FundingSource, SourceKind
 from models.ids import new_id
 from models.money import Currency
 from models.transfers import Rail
@@ -42,12 +42,14 @@ class TokenRow(NamedTuple):
 class SourceRow(NamedTuple):
     id: UUID
     user_id: UUID
+    kind: SourceKind
     rail: Rail
     label: str
-    brand: str
+    brand: str | None
     last4: str
-    expires: str
+    expires: str | None
     verified: bool
+    reference: str
     created_at: datetime
 
 
@@ -70,8 +72,11 @@ tokens = st.builds(
     revoked_at=st.none() | moments,
 )
 sources = st.builds(
-    lambda **values: SourceRow(id=new_id(), label="", brand="Visa", last4="4242", expires="2030-01", **values),
+    lambda **values: SourceRow(id=new_id(), label="", last4="4242", reference="", **values),
     user_id=ids,
+    kind=st.sampled_from(SourceKind),
+    brand=st.sampled_from(["Visa", None]),
+    expires=st.sampled_from(["01/2030", None]),
     rail=st.sampled_from(Rail),
     verified=st.booleans(),
     created_at=moments,
@@ -106,12 +111,13 @@ async def test_funding_sources_come_back_as_they_went_in(database: Database, sou
     assert found.verified is source.verified
     assert isinstance(found.id, UUID)
     assert type(found.rail) is Rail
+    assert type(found.kind) is SourceKind
 
 
 async def test_ids_and_moments_sort_the_same_way_as_in_python(database: Database) -> None:
     moments = [datetime(1969, 12, 31, 23, 59, 59, 999_999, UTC), datetime(2024, 2, 29, 1, 2, 3, 4, UTC)]
     rows = [
-        SourceRow(UUID(int=number), UUID(int=0), Rail.SANDBOX, "", "", "", "", True, moment)
+        SourceRow(UUID(int=number), UUID(int=0), SourceKind.CARD, Rail.SANDBOX, "", "", "", "", True, "", moment)
         for number in (0, 1, 1 << 63, 1 << 127, (1 << 128) - 1)
         for moment in [moments[number % 2]]
     ]

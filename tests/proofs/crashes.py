@@ -92,7 +92,10 @@ async def settle(url: str) -> People:
 class Nursery:
     """Where servers are started, and killed."""
 
-    def __init__(self, process: asyncio.subprocess.Process, folder: Path, database: str) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, folder: Path, database: str, options: dict[str, str]
+    ) -> None:
+        self._options = options
         self._process = process
         self._folder = folder
         self._words = ["serve", "--database", database, "--port", str(free_port())]
@@ -105,7 +108,7 @@ class Nursery:
             "words": self._words,
             "folder": str(self._folder),
             "log": str(self._folder / "hatful.log"),
-            "environment": {**surroundings(self._folder, OPTIONS), "PYTHONPATH": str(processes.ROOT)},
+            "environment": {**surroundings(self._folder, self._options), "PYTHONPATH": str(processes.ROOT)},
         }
         assert self._process.stdin is not None, "it was asked for"
         assert self._process.stdout is not None, "it was asked for"
@@ -134,8 +137,8 @@ class Nursery:
 
 
 @asynccontextmanager
-async def nursery(folder: Path, database: str) -> AsyncIterator[Nursery]:
-    """A nursery whose servers work on one database. None of them is left afterwards."""
+async def nursery(folder: Path, database: str, options: dict[str, str] = OPTIONS) -> AsyncIterator[Nursery]:
+    """A nursery whose servers work on one database, as the options say. None of them is left afterwards."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "tests.proofs.nursery"),
@@ -144,7 +147,7 @@ async def nursery(folder: Path, database: str) -> AsyncIterator[Nursery]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
-    servers = Nursery(process, folder, database)
+    servers = Nursery(process, folder, database, options)
     try:
         assert process.stdout is not None, "it was asked for"
         assert await process.stdout.readline() == b"ready\n"

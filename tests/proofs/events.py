@@ -8,7 +8,7 @@ from enum import Enum, auto
 from typing import Any
 from uuid import UUID
 
-from ledger import Draw, Line, Order, Resolution
+from ledger import Ceiling, Draw, Line, Order, Resolution
 from ledger.kinds import chargeback, payment, refund, tip, top_up, withdrawal
 from models.ids import HOUSE, new_id
 from models.money import Currency, Money
@@ -117,7 +117,9 @@ def _draws(event: Event) -> tuple[Draw, ...]:
     draws: tuple[Draw, ...] = ()
     if event.of is not None:
         most, back = event.of.amount, event.amount
-        draws = (Draw(event.of_id, REFUNDED, event.currency, TODAY, None, most, back, event.expected),)
+        whole = Ceiling(REFUNDED, most, TODAY)
+        draws = (Draw(event.of_id, REFUNDED, event.currency, TODAY, back, (whole,), event.expected),)
     if event.limit is not None:
-        draws = (*draws, Draw(event.person, SPENDING, event.currency, TODAY, None, event.limit, event.amount))
+        most_spent = Ceiling(SPENDING, event.limit, TODAY)
+        draws = (*draws, Draw(event.person, SPENDING, event.currency, TODAY, event.amount, (most_spent,)))
     return draws

@@ -14,9 +14,10 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
+from rails import stripe
 from server import app, cli, serving
 
-__all__ = ["app", "cli", "serving"]  # read here, so that no fork needs to
+__all__ = ["app", "cli", "serving", "stripe"]  # read here, so that no fork needs to
 
 
 def main() -> None:

@@ -1,10 +1,19 @@
 """What all tests of the resolvers share."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from resolvers.context import Context
+from ledger import Ledger
+from models.database import Database
+from models.transfers import Rail
+from rails import RailAdapter, Rails, SandboxRail, Vault
+from rails.vault import new_key
+from resolvers.context import App, Context
+from tests.harness.backdoor import Backdoor
+from tests.harness.networks import Network, Networks, Vaulted
+from tests.harness.town import Town
 
 
 @pytest.fixture(autouse=True)
@@ -12,3 +21,23 @@ def _same_day(monkeypatch: pytest.MonkeyPatch) -> None:
     """No midnight, at which limits begin anew, falls into a test."""
     shift = timedelta(hours=2) if datetime.now(UTC).hour == 23 else timedelta()
     monkeypatch.setattr(Context, "now", lambda _: datetime.now(UTC) - shift)
+
+
+@pytest.fixture
+def networks(database: Database, ledger: Ledger) -> Networks:
+    """Networks that take any number."""
+    vault = Vault(database, [new_key()])
+    cards, banks = Network(Rail.VISA_DIRECT, vault), Network(Rail.ACH, vault)
+    adapters: Mapping[Rail, RailAdapter] = {
+        Rail.SANDBOX: SandboxRail(vault),
+        Rail.VISA_DIRECT: cards,
+        Rail.ACH: banks,
+    }
+    app = App(database, ledger, rails=Rails(adapters, Rail.VISA_DIRECT, Rail.ACH, vault))
+    return Networks(app, Town(app), cards, banks)
+
+
+@pytest.fixture
+def vaulted(backdoor: Backdoor) -> Vaulted:
+    """What is in the vault."""
+    return Vaulted(backdoor)

@@ -11,6 +11,7 @@ from argon2 import extract_parameters
 
 from models.accounts import TokenKind
 from models.database.opening import sqlite_path
+from models.limits import Tier
 from models.money import Currency, Money
 from resolvers import accounts, funding, users
 from resolvers.accounts import SESSION_LIFETIME, NewToken, authenticate
@@ -274,7 +275,7 @@ async def test_a_token_may_do_what_it_was_made_for(town: Town, app: App, scopes:
     assert made.token.name == "An app"
     assert accounts.scopes_of(made.token) == [scope for scope in TokenScope if scope in scopes]
     viewer = await authenticate(app, made.secret)
-    assert viewer == Viewer(ada.id, made.token.id, TokenKind.ACCESS, frozenset(scopes), None)
+    assert viewer == Viewer(ada.id, made.token.id, TokenKind.ACCESS, frozenset(scopes), None, Tier.VERIFIED)
 
 
 async def test_a_token_carries_its_limit(town: Town, app: App) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from models.transfers import Visibility
-from resolvers import accounts, funding, nodes, refunds, security, sessions, transfers, wallets
+from resolvers import accounts, funding, linking, nodes, refunds, security, sessions, transfers, wallets
 from resolvers.context import TokenScope
 from resolvers.errors import BadInputError
 from resolvers.ids import Kind, public_id
@@ -41,12 +41,14 @@ async def house(town: Town) -> House:
     ada, ben = await town.newcomer("ada"), await town.person("ben")
     house = House(town, ada, ben)
     drawn = (await ada.tops_up("10")).transfer
+    sent = (await ada.withdraws("1")).transfer
     post = await ben.post()
     tip = (await ada.tips(post)).transfer
     payment = (await ada.sends(ben)).transfer
     token = (await accounts.create_access_token(ada.ctx(), "An app", [TokenScope.READ], None, None)).token
     passkey = await registered(ada, Authenticator())
     [card] = await funding.sources_of_user(ada.ctx(), ada.id)
+    bank = await linking.link_bank_account(ada.ctx(), "110000000", "000123456789")
     [page] = await wallets.entries_of(ada.ctx(), [WalletRow(ada.id)])
     line = page.edges[0].node
     [session] = (await sessions.sessions_by_id(ada.ctx(), [ada.viewer.token_id])).values()
@@ -59,10 +61,12 @@ async def house(town: Town) -> House:
         public_id(Kind.PAYMENT, payment.id): payment,
         public_id(Kind.REFUND, given_back.transfer.id): given_back.transfer,
         public_id(Kind.TOP_UP, drawn.id): drawn,
+        public_id(Kind.WITHDRAWAL, sent.id): sent,
         public_id(Kind.WALLET, ada.id): WalletRow(ada.id),
         f"{public_id(Kind.ENTRY, line.account_id)}_{line.version}": line,
         public_id(Kind.TOKEN, token.id): token,
         public_id(Kind.CARD, card.id): card,
+        public_id(Kind.BANK_ACCOUNT, bank.id): bank,
         public_id(Kind.SESSION, session.id): session,
         public_id(Kind.EVENT, event.id): event,
         public_id(Kind.PASSKEY, passkey.id): passkey,
@@ -119,9 +123,9 @@ async def test_an_id_of_another_kind_with_the_same_key_finds_nothing(house: Hous
 async def test_an_entry_is_found_by_its_own_version_only(house: House) -> None:
     [entry] = [key for key in house.private if key.startswith("entry_")]
     start, _, version = entry.rpartition("_")
-    found = await nodes.nodes(house.ada.ctx(), [f"{start}_{n}" for n in range(1, 6)])
-    assert [None if row is None else row.version for row in found] == [1, 2, 3, 4, None]
-    assert version == "3"
+    found = await nodes.nodes(house.ada.ctx(), [f"{start}_{n}" for n in range(1, 7)])
+    assert [None if row is None else row.version for row in found] == [1, 2, 3, 4, 5, None]
+    assert version == "4"
     assert await nodes.node(house.ada.ctx(), f"{start}_999999999999999999") is None
 
 

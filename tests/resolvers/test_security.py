@@ -15,7 +15,7 @@ from models.money import Currency, Money
 from models.security import SecurityEvent, SecurityEventKind
 from models.transfers import TransferKind, Visibility
 from models.types import EPOCH
-from resolvers import accounts, nodes, refunds, security, tips, tries, wallets
+from resolvers import accounts, nodes, refunds, security, tips, top_ups, tries
 from resolvers.context import App, Context, SecurityEventRow, TokenScope, Viewer
 from resolvers.errors import InputError, NotPermittedError, ScopeError
 from resolvers.ids import Kind, public_id
@@ -181,7 +181,7 @@ async def test_what_a_token_lacks_the_scope_for_is_written(town: Town) -> None:
     posting, reading = reader.ctx(), writer.ctx()
     with pytest.raises(ScopeError):
         reading.reader()
-    assert isinstance(await refusal(wallets.top_up_wallet(posting, None, money("1"), key=new_key())), NotPermittedError)
+    assert isinstance(await refusal(top_ups.top_up_wallet(posting, None, money("1"), key=new_key())), NotPermittedError)
     for ctx in (reading, posting):
         await security.write_refusals(ctx)
     assert [(event.kind, event.token_id) for event in await events_of(ada)][:2] == [

@@ -11,7 +11,7 @@ import pytest
 from ledger.verify import verify
 from models.money import Currency, Money
 from models.transfers import TransferKind, Visibility
-from resolvers import payments, tips, wallets
+from resolvers import payments, tips, top_ups
 from resolvers.context import App, TokenScope
 from resolvers.errors import (
     IdempotencyConflictError,
@@ -238,7 +238,7 @@ async def test_what_names_nothing_that_is_there_leaves_the_key_free(scene: Scene
         sent = payments.send_money(ctx, to, amount, note=None, visibility=Visibility.PUBLIC, key="k")
         assert await refusal(sent) == NotFoundError("There is no such user.", ("to",))
     for source in (public_id(Kind.CARD, unknown), ada.public_id, "", "\x00"):
-        drawn = wallets.top_up_wallet(ctx, source, amount, key="k")
+        drawn = top_ups.top_up_wallet(ctx, source, amount, key="k")
         assert await refusal(drawn) == NotFoundError("You have no such funding source.", ("fundingSourceId",))
     assert isinstance(await refusal((await ada.post(), ada)[1].tips(await ada.post(), key="k")), NotPermittedError)
     assert (await contents(backdoor))["idempotency"] == before["idempotency"]
@@ -327,7 +327,7 @@ async def test_the_signed_out_move_no_money(scene: Scene) -> None:
     commands: list[Awaitable[Any]] = [
         tips.tip_post(stranger, id_of(scene.post), amount, note=None, visibility=visibility, key="k"),
         payments.send_money(stranger, to, amount, note=None, visibility=visibility, key="k"),
-        wallets.top_up_wallet(stranger, None, amount, key="k"),
+        top_ups.top_up_wallet(stranger, None, amount, key="k"),
     ]
     for command in commands:
         with pytest.raises(SignInRequiredError):
@@ -345,7 +345,7 @@ async def test_what_would_pass_64_bits_moves_nothing_and_harms_nobody(app: App, 
     errors, _ = await asyncio.gather(refusal(ada.tops_up("0.01")), ben.tops_up("5", Currency.EUR))
     assert errors == too_large
     assert [await ada.has(), await ben.has(Currency.EUR)] == ["92233720368547758.07", "5.00"]
-    assert len((await contents(backdoor))["journals"]) == len(before["journals"]) + 1
+    assert len((await contents(backdoor))["journals"]) == len(before["journals"]) + 2, "one is opened, and approved"
     assert (await verify(app.database)).problems == []
 
 

@@ -15,19 +15,13 @@ from resolvers.tries import Tries, TriesInMemory
 from server import shared_counts
 from server.shared_counts import SharedCounts
 from server.shared_tries import SharedTries
+from tests.harness.clock import Clock
 from tests.harness.redis import Redis
 
 PASSWORD, WRONG = "correct horse battery", "wrong horse battery"
 FREE, FREE_FROM_ADDRESS = Tries.FREE_FOR_ACCOUNT, Tries.FREE_FROM_ADDRESS
 
 pytestmark = pytest.mark.usefixtures("quick_passwords")
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import asyncio
 
 from models.money import Currency, Money
 from models.transfers import TransferKind
-from resolvers import funding, wallets
+from resolvers import funding, top_ups, wallets
 from resolvers.errors import NotFoundError
 from resolvers.ids import Kind, public_id
 from resolvers.wallets import Balance, WalletRow, entry_amount, entry_balance
@@ -51,14 +51,14 @@ async def test_a_top_up_is_in_the_wallet_at_once(town: Town) -> None:
 
 async def test_a_top_up_comes_from_the_card_that_is_named(town: Town) -> None:
     ada = await town.person("ada")
-    await wallets.top_up_wallet(ada.ctx(), await card_of(ada), money("5"), key=new_key())
+    await top_ups.top_up_wallet(ada.ctx(), await card_of(ada), money("5"), key=new_key())
     assert await ada.has() == "5.00"
 
 
 async def test_nobody_draws_on_anothers_card(town: Town, backdoor: Backdoor) -> None:
     ada, eve = await town.people("ada", "eve")
     before = await contents(backdoor)
-    error = await refusal(wallets.top_up_wallet(eve.ctx(), await card_of(ada), money("5"), key=new_key()))
+    error = await refusal(top_ups.top_up_wallet(eve.ctx(), await card_of(ada), money("5"), key=new_key()))
     assert isinstance(error, NotFoundError)
     assert error.path == ("fundingSourceId",)
     assert await contents(backdoor) == before

@@ -12,14 +12,17 @@ from sqlmodel import col
 
 from models.database import Command
 from models.money import Currency, Money
+from models.rails import PayoutSpeed
 from models.transfers import Visibility
 from models.users import User
-from resolvers import accounts, funding, passkeys, posts, refunds
+from resolvers import accounts, freezes, funding, linking, passkeys, posts, refunds
 from resolvers.context import TokenScope
+from resolvers.errors import RiskHoldError
+from resolvers.freezes import Subject
 from resolvers.ids import Kind, public_id
 from resolvers.transfers import KINDS, Moved
 from tests.harness.authenticator import Authenticator
-from tests.harness.town import Person, Town, id_of, money, new_key
+from tests.harness.town import DECLINED, Person, Town, id_of, money, new_key, refusal
 
 PASSWORD = "correct horse battery"
 TIME = '(from: "2020-01-01T00:00:00Z", to: "2100-01-01T00:00:00Z")'
@@ -58,7 +61,13 @@ ARGUMENTS = {
     "Mutation.tipPost": '(input: { postId: "$new_post", amount: { amount: 1 }, idempotencyKey: "$key" })',
     "Mutation.sendMoney": '(input: { to: { userId: "$user" }, amount: { amount: 1 }, idempotencyKey: "$key" })',
     "Mutation.refundTransfer": '(input: { transferId: "$new_payment", idempotencyKey: "$key" })',
+    "Mutation.linkCard": '(input: { vaultToken: "$new_card" })',
+    "Mutation.linkBankAccount": '(input: { routingNumber: "110000000", accountNumber: "000222222227" })',
+    "Mutation.verifyBankAccount": '(input: { id: "$bank", depositMinorUnits: [32, 45] })',
+    "Mutation.removeFundingSource": '(input: { id: "$linked_card" })',
     "Mutation.topUpWallet": '(input: { amount: { amount: 1 }, idempotencyKey: "$key" })',
+    "Mutation.withdraw": '(input: { fundingSourceId: "$card", amount: { amount: 1 }, idempotencyKey: "$key" })',
+    "Mutation.cancelWithdrawal": '(input: { transferId: "$new_withdrawal" })',
 }
 """What a field is given. `$…` is something of Ada's, and `$new_…` something that is made for one request."""
 
@@ -79,6 +88,7 @@ def _error(kind: str, mutation: str) -> str:
     return f"mutation {{ {mutation} {{ userErrors {{ ... on {kind} {{ % }} }} }} }}"
 
 
+_DECLINED = 'topUpWallet(input: { fundingSourceId: "$declining", amount: { amount: 1 }, idempotencyKey: "$key" })'
 _TOP_UP = 'topUpWallet(input: { amount: { amount: %s }, idempotencyKey: "$key" })'
 
 WAYS = {
@@ -86,6 +96,7 @@ WAYS = {
     "Mutation": "mutation { % }",
     "AccessToken": _node("AccessToken", "token"),
     "AccessTokenPayload": _payload("createAccessToken"),
+    "BankAccount": _node("BankAccount", "bank"),
     "Balance": _node("Wallet", "wallet", "balance { % }"),
     "BeginPasskeyRegistrationPayload": _payload("beginPasskeyRegistration"),
     "BeginPasskeySignInPayload": _payload("beginPasskeySignIn"),
@@ -93,6 +104,7 @@ WAYS = {
     "DeletePostPayload": _payload("deletePost"),
     "Earnings": _viewer(f"earnings{TIME} {{ % }}"),
     "EarningsDay": _viewer(f"earnings{TIME} {{ byDay {{ % }} }}"),
+    "FundingSourcePayload": _payload("linkBankAccount"),
     "IdempotencyConflictError": _error("IdempotencyConflictError", f"a: {_TOP_UP % 1} {{ replayed }} {_TOP_UP % 2}"),
     "InputError": _error("InputError", 'signUp(input: { handle: "!", password: "" })'),
     "InsufficientFundsError": _error(
@@ -117,6 +129,7 @@ WAYS = {
     "PostEarnings": _viewer(f"earnings{TIME} {{ topPosts {{ % }} }}"),
     "PostEdge": "{ feed { edges { % } } }",
     "PostPayload": _payload("likePost"),
+    "RailDeclinedError": _error("RailDeclinedError", _DECLINED),
     "RailTransfer": _node("RailTransfer", "top_up"),
     "RailTransferPayload": _payload("topUpWallet"),
     "Refund": _node("Refund", "refund"),
@@ -124,6 +137,9 @@ WAYS = {
     "RefundPayload": _payload("refundTransfer"),
     "RevokeOtherSessionsPayload": _payload("revokeOtherSessions"),
     "RevokeSessionPayload": _payload("revokeSession"),
+    "RiskHoldError": _error(
+        "RiskHoldError", 'topUpWallet(input: { amount: { amount: 1 }, idempotencyKey: "$held_key" })'
+    ),
     "SecurityEvent": _viewer("securityEvents { nodes { % } }"),
     "SecurityEventConnection": _viewer("securityEvents { % }"),
     "SecurityEventEdge": _viewer("securityEvents { edges { % } }"),
@@ -196,16 +212,42 @@ class Scene:
                 await accounts.sign_in(ctx, self.ada.handle, PASSWORD)
                 assert ctx.viewer is not None, "whoever signs in is signed in"
                 return public_id(Kind.SESSION, ctx.viewer.token_id)
+            case "new_credential" | "new_answer" | "new_passkey":
+                return await self._of_passkeys(name)
+            case "held_key" | "new_payment" | "new_withdrawal" | "new_card" | "linked_card":
+                return await self._of_money(name)
+            case _:
+                return self._things[name]
+
+    async def _of_passkeys(self, name: str) -> str:
+        match name:
             case "new_credential":
                 return _literal(await _made(self.ada, Authenticator()))
             case "new_answer":
                 return _literal(self._phone.get(dict(await passkeys.begin_sign_in(self._town.stranger()))))
-            case "new_passkey":
-                return await _registered(self.ada, Authenticator())
-            case "new_payment":
-                return _id(await self._people["friend"].sends(self.ada))
             case _:
-                return self._things[name]
+                return await _registered(self.ada, Authenticator())
+
+    async def _of_money(self, name: str) -> str:
+        match name:
+            case "held_key":
+                return await self._held()
+            case "new_card":
+                return (await linking.keep_card(self.ada.ctx(), "4000056655665556", "08/2099", None)).token
+            case "linked_card":
+                return public_id(Kind.CARD, (await self.ada.links("5555555555554444")).id)
+            case "new_withdrawal":
+                return _id(await self.ada.withdraws("0.01", speed=PayoutSpeed.STANDARD))
+            case _:
+                return _id(await self._people["friend"].sends(self.ada))
+
+    async def _held(self) -> str:
+        """A key that stands for a top-up of a dollar which Ada was refused while she was frozen."""
+        key, account = new_key(), Subject(self.ada.id, self.ada.id)
+        await freezes.freeze(self._town.stranger(), account, "It looks stolen.")
+        assert isinstance(await refusal(self.ada.tops_up("1", key=key)), RiskHoldError)
+        await freezes.thaw(self._town.stranger(), account)
+        return key
 
 
 async def scene(town: Town) -> Scene:
@@ -240,6 +282,8 @@ async def scene(town: Town) -> Scene:
     phone = Authenticator()
     passkey = await _registered(ada, phone)
     [card] = await funding.sources_of_user(ada.ctx(), ada.id)
+    declining = await ada.links(DECLINED)
+    bank = await linking.link_bank_account(ada.ctx(), "110000000", "000123456789")
     await ada.blocks(people["blocked"])
     await people["blocking"].blocks(ada)
     moved = {
@@ -258,7 +302,9 @@ async def scene(town: Town) -> Scene:
         "wallet": public_id(Kind.WALLET, ada.id),
         "token": public_id(Kind.TOKEN, token.id),
         "card": public_id(Kind.CARD, card.id),
+        "declining": public_id(Kind.CARD, declining.id),
         "passkey": passkey,
+        "bank": public_id(Kind.BANK_ACCOUNT, bank.id),
         "nothing": public_id(Kind.POST, ada.ctx().new_id()),
         **{name: _id(each) for name, each in moved.items()},
     }

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from models.ids import new_id
+from resolvers import linking
 from resolvers.ids import Kind, public_id
 from tests.harness.audits import contents
 from tests.harness.backdoor import Backdoor
@@ -176,8 +177,49 @@ def _money_mutations(post: str, own: str, other: str) -> list[Mutation]:
     ]
 
 
-def _mutations(post: str = "", own: str = "", other: str = "") -> list[Mutation]:
-    return [*_account_mutations(), *_content_mutations(post, own, other), *_money_mutations(post, own, other)]
+def _funding_mutations(bank: str, card: str) -> list[Mutation]:
+    account = {"routingNumber": "110000000", "accountNumber": "000111111116"}
+    numbers: Values = [*BAD_TEXTS, "1", "110000001", "4242424242424242", "DE88370400440532013000", *NO_STRINGS, None]
+    amounts: Values = [
+        [],
+        [1],
+        [1, 2, 3],
+        [0, 1],
+        [1, 100],
+        [-1, 2],
+        [1.5, 2],
+        ["1", "2"],
+        [None, 1],
+        32,
+        {},
+        "x",
+        None,
+    ]
+    return [
+        Mutation("linkCard", "fundingSource", {"vaultToken": card}, {"vaultToken": [*BAD_IDS, *NO_STRINGS, None]}),
+        Mutation(
+            "linkBankAccount",
+            "fundingSource",
+            account,
+            {"routingNumber": numbers, "accountNumber": [bad for bad in numbers if bad != "110000001"]},
+        ),
+        Mutation(
+            "verifyBankAccount",
+            "fundingSource",
+            {"id": bank, "depositMinorUnits": [32, 45]},
+            {"id": [*BAD_IDS, UNKNOWN_CARD, *NO_IDS, None], "depositMinorUnits": amounts},
+        ),
+        Mutation("removeFundingSource", "fundingSource", {"id": bank}, {"id": [*BAD_IDS, UNKNOWN_CARD, *NO_IDS, None]}),
+    ]
+
+
+def _mutations(post: str = "", own: str = "", other: str = "", bank: str = "", card: str = "") -> list[Mutation]:
+    return [
+        *_account_mutations(),
+        *_content_mutations(post, own, other),
+        *_money_mutations(post, own, other),
+        *_funding_mutations(bank, card),
+    ]
 
 
 NEVER_GOOD = {"signIn", "revokeAccessToken", "registerPasskey", "signInWithPasskey", "revokePasskey"}
@@ -198,7 +240,10 @@ class Scene(NamedTuple):
 async def scene(town: Town) -> Scene:
     ada, ben = await town.person("ada", "100"), await town.person("ben")
     post, own = id_of(await ben.post()), id_of(await ada.post())
-    return Scene(town, ada, {one.name: one for one in _mutations(post, own, ben.public_id)}, post)
+    bank = await linking.link_bank_account(ada.ctx(), "110000000", "000123456789")
+    card = await linking.keep_card(ada.ctx(), "4242424242424242", "08/2099", None)
+    mutations = _mutations(post, own, ben.public_id, public_id(Kind.BANK_ACCOUNT, bank.id), card.token)
+    return Scene(town, ada, {one.name: one for one in mutations}, post)
 
 
 def with_bad(good: dict[str, Any], place: str, bad: Any) -> dict[str, Any]:

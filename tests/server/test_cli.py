@@ -5,6 +5,7 @@ import pytest
 
 from schema import sdl
 from server import cli
+from server.settings import are_vault_keys
 
 RELEASED = Path(__file__).parents[1] / "schema" / "released.graphql"
 
@@ -50,7 +51,7 @@ class Run:
 def test_says_what_it_can_do(run: Run) -> None:
     ran = run()
     assert ran.code == 0
-    assert all(command in ran.out for command in ("serve", "migrate", "demo", "schema", "ledger"))
+    assert all(command in ran.out for command in ("serve", "migrate", "demo", "schema", "ledger", "rails"))
 
 
 def test_prints_its_version(run: Run) -> None:
@@ -165,6 +166,49 @@ def test_seals_checks_and_verifies_a_ledger(run: Run) -> None:
     assert ran.code == 2
 
 
+def test_sees_to_money_on_its_way(run: Run) -> None:
+    database = ("--database", "sqlite:///x.db")
+    assert run("migrate", *database).code == 0
+    ran = run("rails", "list", *database)
+    assert (ran.code, ran.out, ran.err) == (0, "Nothing waits for you.\n", "")
+    ran = run("rails", "retry", "x", *database)
+    assert (ran.code, ran.line) == (1, "'x' is no id of a top-up or a withdrawal: see hatful rails list.")
+    ran = run("rails", "resolve", f"topup_{'0' * 32}", "approved", "--code", "00", *database)
+    assert (ran.code, ran.line) == (1, f"There is no topup_{'0' * 32} that went over a network.")
+    ran = run("rails", "resolve", f"topup_{'0' * 32}", "maybe", *database)
+    assert (ran.code, ran.line) == (2, "The outcome is 'maybe', but must be approved or declined.")
+    ran = run("rails", "reconcile", "VISA", *database)
+    assert (ran.code, ran.line) == (1, "'VISA' is no rail that is set up here: there is SANDBOX.")
+    assert run("rails", "reconcile", *database).code == 0
+
+
+def test_freezes_and_thaws_an_account(run: Run) -> None:
+    database = ("--database", "sqlite:///demo.db")
+    assert run("freeze", "ada", "--reason", "stolen", *database).code == 3, "it makes no database for that"
+    assert run("demo", *database).code == 0
+    told = [
+        run(*words, *database)
+        for words in (
+            ("freeze", "ada", "--reason", "It looks stolen."),
+            ("freeze", "ada", "--reason", "Again."),
+            ("thaw", "ada"),
+            ("thaw", "ada"),
+        )
+    ]
+    assert [(ran.code, ran.out) for ran in told] == [
+        (0, "ada is frozen.\n"),
+        (0, "ada was frozen already.\n"),
+        (0, "ada is frozen no more.\n"),
+        (0, "ada was not frozen.\n"),
+    ]
+    ran = run("thaw", "nobody", *database)
+    assert (ran.code, ran.line) == (1, "sqlite:///demo.db has no account and no access token named 'nobody'.")
+
+
+def test_a_freeze_needs_a_reason(run: Run) -> None:
+    assert run("freeze", "ada").line == "Missing option '--reason'."
+
+
 def test_migrates_the_default_database_into_a_folder_of_the_owner_s(run: Run, tmp_path: Path) -> None:
     ran = run("migrate")
     assert (ran.code, ran.err) == (0, "")
@@ -175,3 +219,31 @@ def test_migrates_the_default_database_into_a_folder_of_the_owner_s(run: Run, tm
 def test_finds_no_difference_between_migrations_and_models(run: Run) -> None:
     ran = run("migrate", "--check")
     assert (ran.code, ran.out, ran.err) == (0, "", "")
+
+
+def test_prints_a_new_key_for_the_vault_each_time(run: Run) -> None:
+    keys = [run("vault", "key").out.strip() for _ in range(2)]
+    assert len(set(keys)) == 2
+    assert are_vault_keys(keys)
+
+
+def test_rotates_the_vault_s_keys(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("migrate", "--database", "sqlite:///x.db").code == 0
+    ran = run("vault", "rotate", "--database", "sqlite:///x.db")
+    assert ran.code == 2
+    assert "hatful vault key" in ran.line
+    monkeypatch.setenv("HATFUL_VAULT_KEYS", run("vault", "key").out.strip())
+    ran = run("vault", "rotate", "--database", "sqlite:///x.db")
+    told = "Numbers in sqlite:///x.db that the first key has encrypted now: 0.\n"
+    assert (ran.code, ran.out, ran.err) == (0, told, "")
+    monkeypatch.setenv("HATFUL_VAULT_KEYS", run("vault", "key").out.strip())
+    ran = run("vault", "rotate", "--database", "sqlite:///x.db")
+    assert ran.code == 2
+    assert "Nothing is lost" in ran.line
+
+
+def test_does_not_make_a_database_to_rotate_its_keys(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HATFUL_VAULT_KEYS", run("vault", "key").out.strip())
+    ran = run("vault", "rotate", "--database", "sqlite:///x.db")
+    assert ran.code == 3
+    assert list(tmp_path.iterdir()) == []

@@ -5,13 +5,7 @@ import pytest
 from server import rate_limits
 from server.answers import HttpError
 from server.rate_limits import RateLimit, RateLimits
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.harness.clock import Clock
 
 
 @pytest.fixture

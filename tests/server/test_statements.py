@@ -8,21 +8,16 @@ import httpx2
 import pytest
 
 from ledger import Ledger
-from ledger.kinds import withdrawal
 from models.database import Database
-from models.ids import new_id
 from models.money import Currency, Money
-from models.transfers import Rail, RailEnvironment
 from resolvers.chargebacks import charged_back
 from resolvers.context import App, TokenScope, Viewer
 from resolvers.statements import PATH
 from resolvers.transfers import Request
-from resolvers.withdrawals import Payout, sent
 from server import rate_limits, sign_in, statements
 from server.errors import MaskErrors
 from server.rate_limits import RateLimits
 from server.statements import HEADINGS, Statements
-from tests.harness.books import order
 from tests.harness.town import Person, Town
 
 ALL = {"from": "2000-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z"}
@@ -97,22 +92,16 @@ async def test_has_a_row_for_each_line(http: httpx2.AsyncClient, ada: Person) ->
 
 async def test_tells_what_came_and_went_over_a_rail(http: httpx2.AsyncClient, ada: Person) -> None:
     top_up = (await ada.tops_up("5")).transfer
-    asked = Request(ada.id, "from the rail", b"")
-    payout = Payout(new_id(), ada.id, Money(400, Currency.USD), Rail.SANDBOX, RailEnvironment.SANDBOX)
-    lines = withdrawal.hold(payout.hold_id, ada.id, payout.amount)
-    for each in (
-        order(withdrawal.KIND, ada.id, lines),
-        sent(ada.ctx(), asked, payout),
-        charged_back(ada.ctx(), asked._replace(key="from the bank"), top_up, Money(500, Currency.USD)),
-    ):
-        await ada.app.ledger.submit(each)
+    await ada.withdraws("4")
+    request = Request(ada.id, "from the bank", b"")
+    await ada.app.ledger.submit(charged_back(ada.ctx(), request, top_up, Money(500, Currency.USD)))
     told = [dict(zip(HEADINGS, row, strict=True)) for row in (await rows(http))[-3:]]
     assert [(line["kind"], line["amount"], line["with"]) for line in told] == [
         ("TOP_UP", "5.00", ""),
         ("WITHDRAWAL", "-4.00", ""),
         ("CHARGEBACK", "-5.00", ""),
     ]
-    assert [line["transfer"].partition("_")[0] for line in told] == ["topup", "topup", "refund"]
+    assert [line["transfer"].partition("_")[0] for line in told] == ["topup", "withdrawal", "refund"]
 
 
 async def test_a_note_is_never_a_formula(http: httpx2.AsyncClient, ada: Person) -> None:

@@ -133,7 +133,8 @@ def test_a_newcomers_whole_life(visitor: Client) -> None:
         ("1", "50.00", "50.00", "RailTransfer"),
     ]
     used = {limit["name"]: limit["used"]["amount"] for limit in account["viewer"]["limits"]}
-    assert used == {"SPEND_PER_DAY": "12.00", "TOP_UP_PER_DAY": "50.00"}
+    expected = {"SPEND": "12.00", "TOP_UP": "50.00", "WITHDRAWAL": "0.00"}
+    assert used == {f"{name}_PER_{span}": each for name, each in expected.items() for span in ("DAY", "MONTH")}
     assert [(node["author"]["handle"], node["text"]) for node in account["feed"]["nodes"]] == [
         (handle, "Hello, everybody"),
         (author.handle, "I have a hat"),

@@ -1,68 +1,22 @@
 """Reads that are asked for at the same moment go together, and each has the answer that it would have alone."""
 
 import asyncio
-from typing import NamedTuple
 from uuid import UUID
 
 import pytest
-from sqlalchemy import bindparam, select
-from sqlmodel import col
 
 from models.database import (
-    Command,
     Database,
     DatabaseError,
     Gathering,
-    Query,
-    any_number_of,
-    any_of,
-    columns_of,
-    insert,
 )
-from models.ids import new_id
-from models.types import EPOCH, BigInt
-from models.users import User, UserCounters
 from tests.conftest import Counted
-
-
-class Person(NamedTuple):
-    """A user with all that needs converting on one of the databases."""
-
-    id: UUID
-    handle: str
-    bio: str | None
-    created_at: object
-
-
-class Count(NamedTuple):
-    """How many follow."""
-
-    user_id: UUID
-    follower_count: int
-
-
-people = Query(Person, select(*columns_of(Person, User)).where(any_of(User.id)).order_by(col(User.handle)))
-named = Query(Person, select(*columns_of(Person, User)).where(col(User.handle) == bindparam("name")))
-least = col(UserCounters.follower_count) >= bindparam("least", type_=BigInt)
-counts = Query(Count, select(*columns_of(Count, UserCounters)).where(any_of(UserCounters.user_id), least))
-
-
-numbered = Query(
-    Count, select(*columns_of(Count, UserCounters)).where(any_number_of(UserCounters.follower_count, "numbers"))
-)
+from tests.models.database.people import counts, named, numbered, people, write_people
 
 
 @pytest.fixture
 async def ids(database: Database) -> list[UUID]:
-    ids = sorted(new_id() for _ in range(3))
-    async with database.transaction() as transaction:
-        for number, key in enumerate(ids):
-            bio = None if number else "writes"
-            user = {"id": key, "handle": f"p{number}", "display_name": "P", "bio": bio, "avatar_url": None}
-            await transaction.run(Command(insert(User).values(**user, created_at=EPOCH)))
-            counters = {"follower_count": number, "following_count": 0, "post_count": 0}
-            await transaction.run(Command(insert(UserCounters).values(user_id=key, **counters)))
-    return ids
+    return await write_people(database, 3)
 
 
 async def test_reads_at_once_make_one_trip_and_have_their_own_answers(
@@ -104,7 +58,7 @@ async def test_the_same_read_is_made_once(database: Database, ids: list[UUID]) -
 async def test_a_later_read_is_made_anew(database: Database, ids: list[UUID]) -> None:
     reader = Gathering(database)
     assert await reader.fetch(people, keys=ids) is not await reader.fetch(people, keys=ids)
-    person = await reader.first(named, name="p2")
+    person = await reader.first(named, name="p02")
     assert person is not None
     assert person.id == ids[2]
     assert await reader.first(named, name="nobody") is None

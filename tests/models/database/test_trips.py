@@ -6,46 +6,26 @@ from typing import NamedTuple
 from uuid import UUID
 
 import pytest
-from sqlalchemy import bindparam, func, literal, select
+from sqlalchemy import func, literal, select
 from sqlmodel import col
 
 from models.database import (
     Ask,
-    Command,
     Database,
     DatabaseError,
     Gathering,
     PageQuery,
     Query,
     UnavailableError,
-    any_number_of,
-    any_of,
     columns_of,
-    insert,
 )
 from models.database.trips import MOST, Trips
-from models.ids import new_id
-from models.types import EPOCH, BigInt
+from models.types import BigInt
 from models.users import User, UserCounters
 from tests.conftest import Counted
+from tests.models.database.people import COUNT, Count, Person, counts, named, numbered, people, write_people
 
 PEOPLE = 3 * MOST
-
-
-class Person(NamedTuple):
-    """A user with all that needs converting on one of the databases."""
-
-    id: UUID
-    handle: str
-    bio: str | None
-    created_at: object
-
-
-class Count(NamedTuple):
-    """How many follow."""
-
-    user_id: UUID
-    follower_count: int
 
 
 class Total(NamedTuple):
@@ -54,29 +34,13 @@ class Total(NamedTuple):
     n: int
 
 
-_COUNT = select(*columns_of(Count, UserCounters))
-people = Query(Person, select(*columns_of(Person, User)).where(any_of(User.id)).order_by(col(User.handle)))
-named = Query(Person, select(*columns_of(Person, User)).where(col(User.handle) == bindparam("name")))
-counts = Query(
-    Count,
-    _COUNT.where(any_of(UserCounters.user_id), col(UserCounters.follower_count) >= bindparam("least", type_=BigInt)),
-)
-numbered = Query(Count, _COUNT.where(any_number_of(UserCounters.follower_count, "numbers")))
-everybody = Query(Count, _COUNT.order_by(col(UserCounters.follower_count)))
+everybody = Query(Count, COUNT.order_by(col(UserCounters.follower_count)))
 pages = PageQuery(Person, columns_of(Person, User), order=User.id)
 
 
 @pytest.fixture
 async def ids(database: Database) -> list[UUID]:
-    ids = sorted(new_id() for _ in range(PEOPLE))
-    async with database.transaction() as transaction:
-        for number, key in enumerate(ids):
-            bio = None if number % 2 else "writes"
-            user = {"id": key, "handle": f"p{number:02}", "display_name": "P", "bio": bio, "avatar_url": None}
-            await transaction.run(Command(insert(User).values(**user, created_at=EPOCH)))
-            counters = {"follower_count": number, "following_count": 0, "post_count": 0}
-            await transaction.run(Command(insert(UserCounters).values(user_id=key, **counters)))
-    return ids
+    return await write_people(database, PEOPLE)
 
 
 async def test_who_asks_the_same_at_once_shares_a_trip(database: Database, ids: list[UUID], counted: Counted) -> None:
