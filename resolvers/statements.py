@@ -15,7 +15,7 @@ from resolvers.transfers import TransferRow, transfers_by_id
 from resolvers.users import UserRow, users_by_id
 from resolvers.wallets import InCurrency, WalletRow, last_entries_at
 
-PATH = "/statement.csv"
+CSV_PATH, PDF_PATH = "/statement.csv", "/statement.pdf"
 PAGE = 500
 
 _FIRST_MOMENT = datetime(1, 1, 2, tzinfo=UTC)
@@ -31,6 +31,7 @@ class Statement(NamedTuple):
     closing: Money
     entry_count: int
     csv_url: str
+    pdf_url: str
 
 
 class StatementLine(NamedTuple):
@@ -65,7 +66,8 @@ async def statements_of(
             Money(span.opening, currency),
             Money(span.closing, currency),
             span.last_version - span.after_version,
-            f"{ctx.base_url}{PATH}?{query}",
+            f"{ctx.base_url}{CSV_PATH}?{query}",
+            f"{ctx.base_url}{PDF_PATH}?{query}",
         )
         for span in spans
     ]

@@ -66,6 +66,9 @@ class Statement:
     closing: Money = strawberry.field(description="What it owned when the time ended.")
     entry_count: int = strawberry.field(description="How many lines lie between.")
     csv_url: URL = strawberry.field(description="The lines as CSV. Only the signed-in owner can open it.")
+    pdf_url: URL = strawberry.field(
+        description="The same as PDF, such as a month's, of at most 10,000 lines. Only the signed-in owner can open it."
+    )
 
 
 @strawberry.type(description="A person's money. Only its owner sees it.")
@@ -76,6 +79,8 @@ class Wallet(Node):
     balance: Balance = edge(wallets.balance_of, "What is in it in one currency.")
     balances: list[Balance] = edge(wallets.balances_of, "What is in it in each currency that it ever had.")
     entries: LedgerEntryConnection = edge(wallets.entries_of, "Its statement in one currency, newest line first.")
-    statement: Statement = edge(statements.statements_of, "Its statement of a time in one currency, also as CSV.")
+    statement: Statement = edge(
+        statements.statements_of, "Its statement of a time in one currency, also as CSV and PDF."
+    )
 
     is_type_of = Rows(wallets.WalletRow)

@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from execution.documents import Telling
 from execution.operations import Operations
-from resolvers.statements import PATH as STATEMENT
+from resolvers.statements import CSV_PATH, PDF_PATH
 from schema import core_schema
 from server import page, telemetry, vault_page, webhooks
 from server.answers import HttpError, answer, refusal
@@ -81,7 +81,8 @@ def create_app(settings: Settings) -> Starlette:
         routes=[
             Route("/", _home),
             Route(ENDPOINT, _Endpoint("endpoint")),
-            Route(STATEMENT, _Endpoint("statements"), methods=["GET", "HEAD"]),
+            Route(CSV_PATH, _Endpoint("statements"), methods=["GET", "HEAD"]),
+            Route(PDF_PATH, _Endpoint("statements"), methods=["GET", "HEAD"]),
             Route(vault_page.PATH, _Endpoint("vault")),
             Route(webhooks.PATH, _Endpoint("webhooks"), methods=["POST"]),
             Route("/health", _health),

@@ -1,9 +1,12 @@
-"""A wallet's statement as a file: comma-separated values, written out as they are read."""
+"""A wallet's statement as a file: comma-separated values, written out as they are read, or a PDF of so many lines."""
 
+import asyncio
 import csv
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from io import StringIO
+from typing import NamedTuple
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -11,19 +14,22 @@ from starlette.types import Receive, Scope, Send
 
 from models.money import Currency, Money
 from resolvers.context import App, Context, Viewer
-from resolvers.errors import PublicError
+from resolvers.errors import BadInputError, PublicError
 from resolvers.ids import public_id
-from resolvers.statements import StatementLine, lines
+from resolvers.statements import PDF_PATH, StatementLine, lines, statements_of
 from resolvers.transfers import KINDS, called
+from resolvers.users import users_by_id
+from resolvers.wallets import WalletRow
 from server.addresses import client_address
 from server.answers import HttpError, bad_request, refusal
 from server.rate_limits import RateLimits
 from server.refusals import write_refusals
 from server.sign_in import sign_in_of
 
-MEDIA_TYPE = "text/csv; charset=utf-8"
+CSV_TYPE, PDF_TYPE = "text/csv; charset=utf-8", "application/pdf"
 HEADINGS = ("number", "time", "kind", "amount", "balance", "currency", "with", "note", "transfer")
 LINES_AT_ONCE = 500
+MOST_LINES_OF_PDF = 10_000
 # A spreadsheet takes a cell that begins with one of these for a formula.
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -34,6 +40,8 @@ class Statements:
     def __init__(self, app: App, rate_limits: RateLimits | None) -> None:
         self._app = app
         self._rate_limits = rate_limits
+        self._drawing = asyncio.Lock()
+        """One PDF at a time: a long one keeps a thread and some memory busy for a second or two."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -48,18 +56,43 @@ class Statements:
             await self._rate_limits.count_address(request.scope)
         viewer = await self._reader(request)
         currency = _currency(request.query_params.get("currency", "USD"))
-        from_, to = _moment(request, "from"), _moment(request, "to")
-        found = lines(Context(self._app, viewer), viewer.user_id, currency, from_, to)
+        asked = _Asked(viewer.user_id, currency, _moment(request, "from"), _moment(request, "to"))
+        ctx, as_csv = Context(self._app, viewer), request.url.path != PDF_PATH
+        name = f"hatful-{currency}-{asked.from_:%Y-%m-%d}-{asked.to:%Y-%m-%d}.{'csv' if as_csv else 'pdf'}"
+        headers = {"content-disposition": f'attachment; filename="{name}"'}
         try:
-            first = await anext(found, None)  # what is wrong shows now, while it can still be said
+            answer = self._csv if as_csv else self._pdf
+            return await answer(ctx, asked, headers, is_head=request.method == "HEAD")
         except PublicError as error:
             raise bad_request(str(error)) from error
-        name = f"hatful-{currency}-{from_:%Y-%m-%d}-{to:%Y-%m-%d}.csv"
-        headers = {"content-disposition": f'attachment; filename="{name}"'}
-        if request.method == "HEAD":
+
+    async def _csv(self, ctx: Context, asked: "_Asked", headers: dict[str, str], *, is_head: bool) -> Response:
+        found = lines(ctx, *asked)
+        first = await anext(found, None)  # what is wrong shows now, while it can still be said
+        if is_head:
             await found.aclose()
-            return Response(media_type=MEDIA_TYPE, headers=headers)
-        return StreamingResponse(_csv(first, found), media_type=MEDIA_TYPE, headers=headers)
+            return Response(media_type=CSV_TYPE, headers=headers)
+        return StreamingResponse(_csv(first, found), media_type=CSV_TYPE, headers=headers)
+
+    async def _pdf(self, ctx: Context, asked: "_Asked", headers: dict[str, str], *, is_head: bool) -> Response:
+        wallet = WalletRow(asked.owner_id)
+        [statement] = await statements_of(ctx, [wallet], from_=asked.from_, to=asked.to, currency=asked.currency)
+        if statement.entry_count > MOST_LINES_OF_PDF:
+            message = f"A PDF has at most {MOST_LINES_OF_PDF:,} lines: ask for a shorter time, or for CSV."
+            raise BadInputError(message)
+        if is_head:
+            return Response(media_type=PDF_TYPE, headers=headers)
+        from server import statement_pdf  # only now: it brings along a library that few requests need
+
+        user = (await users_by_id(ctx, [asked.owner_id]))[asked.owner_id]
+        heading = statement_pdf.Heading(user.display_name, user.handle, asked.from_, asked.to, asked.currency)
+        async with self._drawing:
+            found = [line async for line in lines(ctx, *asked)]
+            if found:  # one that came just now is in it, too
+                closing = Money(found[-1].entry.balance_after, asked.currency)
+                statement = statement._replace(closing=closing)
+            drawn = await asyncio.to_thread(statement_pdf.document, heading, statement, found)
+        return Response(drawn, media_type=PDF_TYPE, headers=headers)
 
     async def _reader(self, request: Request) -> Viewer:
         viewer = (await sign_in_of(self._app, request.scope)).viewer
@@ -73,6 +106,15 @@ class Statements:
         except PublicError as error:
             await write_refusals(context)
             raise HttpError(403, error.code, str(error)) from None
+
+
+class _Asked(NamedTuple):
+    """Whose statement, in which currency, from when and until when."""
+
+    owner_id: UUID
+    currency: Currency
+    from_: datetime
+    to: datetime
 
 
 async def _csv(first: StatementLine | None, rest: AsyncIterator[StatementLine]) -> AsyncIterator[str]:

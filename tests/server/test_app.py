@@ -55,8 +55,9 @@ async def test_names_the_methods_of_an_address(http: httpx2.AsyncClient) -> None
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE"])
-async def test_a_statement_is_only_read(http: httpx2.AsyncClient, method: str) -> None:
-    response = await http.request(method, "/statement.csv")
+@pytest.mark.parametrize("path", ["/statement.csv", "/statement.pdf"])
+async def test_a_statement_is_only_read(http: httpx2.AsyncClient, method: str, path: str) -> None:
+    response = await http.request(method, path)
     assert (response.status_code, set(response.headers["allow"].split(", "))) == (405, {"GET", "HEAD"})
 
 

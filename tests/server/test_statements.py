@@ -12,7 +12,7 @@ from models.database import Database
 from models.money import Currency, Money
 from resolvers.chargebacks import charged_back
 from resolvers.context import App, TokenScope, Viewer
-from resolvers.statements import PATH
+from resolvers.statements import CSV_PATH
 from resolvers.transfers import Request
 from server import rate_limits, sign_in, statements
 from server.errors import MaskErrors
@@ -21,7 +21,7 @@ from server.statements import HEADINGS, Statements
 from tests.harness.town import Person, Town
 
 ALL = {"from": "2000-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z"}
-URL = f"http://127.0.0.1:8000{PATH}"
+URL = f"http://127.0.0.1:8000{CSV_PATH}"
 NOTES = ["=1+1", "+1", "-1", "@SUM(A1)", 'a "quoted", text', "two\nlines", "plain"]
 
 

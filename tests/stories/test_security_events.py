@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from resolvers.statements import PATH
+from resolvers.statements import CSV_PATH
 from tests.harness.client import Client
 from tests.stories.people import PASSWORD, Person
 
@@ -44,7 +44,7 @@ def test_an_account_tells_its_owner_what_has_happened(visitor: Client) -> None:
     assert events(ada, "SIGN_IN_FAILED")[0]["token"] is None
     secret = ada.ask(TOKEN).data["createAccessToken"]["secret"]
     assert visitor.run(EVENTS, token=secret).codes == ["FORBIDDEN"]
-    statement = visitor.http.get(PATH, headers={"authorization": f"Bearer {secret}"})
+    statement = visitor.http.get(CSV_PATH, headers={"authorization": f"Bearer {secret}"})
     assert statement.status_code == 403
     assert events(ada, "SCOPE_REFUSED")[0]["token"] == {"__typename": "AccessToken"}
 
