@@ -313,14 +313,19 @@ async def take_in(app: App, taken: Taken, answer: Answer, now: datetime) -> None
     """Writes what an answer makes of an intent, with what it does to the books, in one transaction."""
     intent = _noted(taken.intent, answer)
     try:
-        await _post(app, outcome_of(intent, taken.step, answer, now), now)
-    except ledger.FrozenError:  # the network has moved it, and its owner may not have it
-        assert isinstance(answer, Approved), "nothing else gives money to anybody"
-        await _post(app, suspended(intent, answer, now), now)
+        await _post_or_suspend(app, taken._replace(intent=intent), answer, now)
     except ledger.HoldResolvedError:  # the network has said something else before: people must look
         async with app.database.transaction() as transaction:
             told = {"intent_id": intent.id, "its_turn": intent.turn, "its_hold": taken.intent.hold_id}
             await transaction.run(_contradicted, **told)
+
+
+async def _post_or_suspend(app: App, taken: Taken, answer: Answer, now: datetime) -> None:
+    try:
+        await _post(app, outcome_of(taken.intent, taken.step, answer, now), now)
+    except ledger.FrozenError:  # the network has moved it, and its owner may not have it
+        assert isinstance(answer, Approved), "nothing else gives money to anybody"
+        await _post(app, suspended(taken.intent, answer, now), now)
 
 
 def _noted(intent: IntentRow, answer: Answer) -> IntentRow:
