@@ -23,6 +23,9 @@ from tests.proofs.fortunes import Life, go_wrong
 from tests.proofs.outside import Clock, Judgement, Outside, outside, tell, told
 from tests.proofs.test_crashes import claims_of
 
+# Whoever dies in the midst of asking a network leaves the connection to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 WORKING_SECONDS = (0.05, 0.6)
 FAULTS_AT_ONCE = 3
 
