@@ -27,6 +27,8 @@ from hypothesis_graphql import nodes
 from execution.operations import Operations, Request
 from ledger import Ledger
 from models.database import open_database
+from rails import Vault, sandbox_rails
+from rails.vault import new_key
 from resolvers.context import App, TokenScope
 from resolvers.funding import funding_sources_of
 from resolvers.ids import Kind, public_id
@@ -202,7 +204,7 @@ async def twin(twin_url: str) -> AsyncIterator[App]:
     database = await open_database(twin_url)
     ledger = Ledger(database)
     await ledger.start()
-    yield App(database, ledger)
+    yield App(database, ledger, rails=sandbox_rails(Vault(database, [new_key()])))
     await ledger.stop()
     await database.close()
 
