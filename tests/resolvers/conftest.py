@@ -14,6 +14,7 @@ from resolvers.context import App, Context
 from tests.harness.backdoor import Backdoor
 from tests.harness.networks import Network, Networks, Vaulted
 from tests.harness.town import Town
+from tests.resolvers.on_its_way import Scene
 
 
 @pytest.fixture(autouse=True)
@@ -41,3 +42,12 @@ def networks(database: Database, ledger: Ledger) -> Networks:
 def vaulted(backdoor: Backdoor) -> Vaulted:
     """What is in the vault."""
     return Vaulted(backdoor)
+
+
+@pytest.fixture
+async def scene(app: App, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """Ada, her card and its network, at a moment that the test moves."""
+    scene = Scene(app)
+    monkeypatch.setattr(Context, "now", lambda _: scene.moment)
+    await scene.begin()
+    return scene

@@ -9,7 +9,6 @@ from models.rails import IntentState, PayoutSpeed, SettlementKind
 from models.transfers import Rail, TransferStatus
 from rails import Answer, Approved, Declined, Rails
 from resolvers import intents, withdrawals
-from resolvers.context import App, Context
 from resolvers.errors import RailDeclinedError
 from resolvers.ids import Kind, public_id
 from resolvers.intents import LEASE
@@ -34,14 +33,6 @@ from tests.resolvers.on_its_way import (
     UNKNOWN,
     Scene,
 )
-
-
-@pytest.fixture
-async def scene(app: App, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    scene = Scene(app)
-    monkeypatch.setattr(Context, "now", lambda _: scene.moment)
-    await scene.begin()
-    return scene
 
 
 async def test_what_was_sent_is_not_sent_again_when_a_lease_has_run_out(scene: Scene) -> None:

@@ -2,13 +2,10 @@
 
 import asyncio
 
-import pytest
-
 from models.money import Currency, Money
 from models.rails import Finding, IntentState, SettlementKind
 from models.transfers import TransferStatus
 from rails import Settlement
-from resolvers.context import App, Context
 from tests.harness.tally import Tally
 from tests.resolvers.on_its_way import (
     APPROVED,
@@ -21,14 +18,6 @@ from tests.resolvers.on_its_way import (
     UNKNOWN,
     Scene,
 )
-
-
-@pytest.fixture
-async def scene(app: App, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    scene = Scene(app)
-    monkeypatch.setattr(Context, "now", lambda _: scene.moment)
-    await scene.begin()
-    return scene
 
 
 async def test_a_line_about_what_is_not_known_yet_is_taken_when_it_is(scene: Scene) -> None:
