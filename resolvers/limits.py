@@ -94,7 +94,7 @@ def topping_up(ctx: Context, viewer: Viewer, amount: Money) -> tuple[Draw, ...]:
 
 def withdrawing(ctx: Context, viewer: Viewer, amount: Money) -> tuple[Draw, ...]:
     """What withdrawing an amount draws on."""
-    return *_account_draw(ctx, viewer, WITHDRAWN, amount), *_token_draw(ctx, viewer, amount)
+    return _account_draw(ctx, viewer, WITHDRAWN, amount)
 
 
 def bucket_of(draws: Iterable[Draw], direction: Direction) -> datetime | None:

@@ -11,10 +11,11 @@ from models.money import Money
 from models.rails import Direction, IntentState, PayoutSpeed
 from models.security import SecurityEventKind
 from models.transfers import TransferKind, Visibility
-from resolvers import intents, limits, risk, security, transfers
-from resolvers.context import Context
+from resolvers import intents, limits, permissions, risk, security, transfers
+from resolvers.context import Context, Viewer
 from resolvers.errors import InputError, RailDeclinedError, Refused
 from resolvers.funding import FundingSourceRow
+from resolvers.inputs import Checks, MoneyAsked
 from resolvers.intents import LEASE, MESSAGE, RETRYABLE, Taken
 from resolvers.outcomes import IntentRow, Step
 from resolvers.transfers import Moved, Request, TransferRow
@@ -30,6 +31,24 @@ class Asked(NamedTuple):
     amount: Money
     direction: Direction
     speed: PayoutSpeed
+
+
+class Checked(NamedTuple):
+    """Who asks for it, the request, and how much it is about."""
+
+    viewer: Viewer
+    request: Request
+    amount: Money
+
+
+def checked(ctx: Context, operation: str, asked: MoneyAsked, key: str, **given: object) -> Checked:
+    """The request of an account's holder, with all that is `given` in its hash. Raises Refused for a wrong amount."""
+    viewer = permissions.account_holder(ctx)
+    checks = Checks()
+    amount, _ = transfers.check_money(checks, asked, key, None)
+    checks.done()
+    request = Request(viewer.user_id, key, transfers.request_hash(operation, **given, amount=amount))
+    return Checked(viewer, request, amount)
 
 
 async def open_transfer(

@@ -2,11 +2,11 @@
 
 from ledger.kinds import top_up
 from models.rails import Direction, PayoutSpeed
-from resolvers import funding, limits, permissions, rail_transfers
+from resolvers import funding, limits, rail_transfers
 from resolvers.context import Context
-from resolvers.inputs import Checks, MoneyAsked
+from resolvers.inputs import MoneyAsked
 from resolvers.rail_transfers import Asked
-from resolvers.transfers import Moved, Request, check_money, request_hash
+from resolvers.transfers import Moved
 
 
 async def top_up_wallet(ctx: Context, source_id: str | None, asked: MoneyAsked, *, key: str) -> Moved:
@@ -15,11 +15,7 @@ async def top_up_wallet(ctx: Context, source_id: str | None, asked: MoneyAsked, 
     Waits for the network for a while. If it takes longer the transfer is PENDING_RAIL, and goes on without the caller.
     Raises Refused, also when the network declines.
     """
-    viewer = permissions.account_holder(ctx)
-    checks = Checks()
-    amount, _ = check_money(checks, asked, key, None)
-    checks.done()
-    request = Request(viewer.user_id, key, request_hash("topUpWallet", source=source_id, amount=amount))
+    viewer, request, amount = rail_transfers.checked(ctx, "topUpWallet", asked, key, source=source_id)
     stands = await rail_transfers.recalled(ctx, request)
     if stands is not None:
         return stands

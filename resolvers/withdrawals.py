@@ -16,12 +16,12 @@ from resolvers import funding, intents, limits, permissions, rail_transfers
 from resolvers.context import Context
 from resolvers.errors import InputError, NotFoundError, Refused
 from resolvers.ids import Kind, key_of
-from resolvers.inputs import Checks, MoneyAsked
+from resolvers.inputs import MoneyAsked
 from resolvers.intents import Taken
 from resolvers.outcomes import Step
 from resolvers.rail_transfers import Asked
 from resolvers.refunds import count_refund, given_back
-from resolvers.transfers import Moved, Request, TransferRow, check_money, order_of, request_hash, transfers_by_id
+from resolvers.transfers import Moved, Request, TransferRow, order_of, transfers_by_id
 
 STANDARD_WAIT = timedelta(minutes=10)
 """How long a STANDARD withdrawal can still be cancelled before it leaves."""
@@ -42,12 +42,7 @@ async def withdraw(ctx: Context, source_id: str, asked: MoneyAsked, *, speed: Pa
 
     It is held at once. INSTANT is sent at once, STANDARD after a while, in which it can be cancelled. Raises Refused.
     """
-    viewer = permissions.account_holder(ctx)
-    checks = Checks()
-    amount, _ = check_money(checks, asked, key, None)
-    checks.done()
-    hashed = request_hash("withdraw", source=source_id, amount=amount, speed=speed)
-    request = Request(viewer.user_id, key, hashed)
+    viewer, request, amount = rail_transfers.checked(ctx, "withdraw", asked, key, source=source_id, speed=speed)
     stands = await rail_transfers.recalled(ctx, request)
     if stands is not None:
         return stands
