@@ -28,8 +28,8 @@ setup: .venv/ready web/dist/index.html ## Fetch and build all that the other tar
 serve: setup ## Serve the demo on http://127.0.0.1:8000 (PORT=8001 for another port)
 	@$(BIN)/hatful serve --demo --port $(PORT)
 
-test: setup tests/clients/node_modules/ready ## Run the tests (ARGS="-k tips" for some of them)
-	@$(BIN)/pytest $(ARGS)
+test: setup tests/clients/node_modules/ready ## Run the tests, on all cores (ARGS="-k tips" for some of them)
+	@$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
 
 proof: setup ## Show at length that the ledger and the rails hold, and the engines agree (PROOF_SEED=7 begins with that seed)
 	@$(BIN)/pytest -m proof -s -o faulthandler_timeout=3600 $(ARGS)

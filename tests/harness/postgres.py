@@ -21,6 +21,8 @@ from typing import BinaryIO
 
 import asyncpg
 
+from tests.harness.apart import apart
+
 VERSION = "pginstall18"
 UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
 START_SECONDS = 120
@@ -69,7 +71,7 @@ class Postgres:
 
     def run(self, *commands: str) -> None:
         """Runs SQL as the administrator, outside of any transaction."""
-        asyncio.run(self._run(commands))
+        apart(self._run(commands))
 
     @contextmanager
     def database(self, template: str = "template0") -> Iterator[str]:
@@ -91,8 +93,8 @@ class Postgres:
             yield self.url(name)
         finally:
             if self._shape is None:
-                self._shape = asyncio.run(_shape_of(self.url(template)))
-            if asyncio.run(_emptied(self.url(name))) == self._shape:
+                self._shape = apart(_shape_of(self.url(template)))
+            if apart(_emptied(self.url(name))) == self._shape:
                 self._spare.append(name)
             else:
                 self._drop(name)

@@ -70,7 +70,11 @@ def test_no_file_is_made_where_keys_are_set(monkeypatch: pytest.MonkeyPatch, tmp
     assert list(tmp_path.glob("*vault-key*")) == []
 
 
-@pytest.mark.parametrize("keys", ["x", new_key()[:-1], f"{new_key()},", f"{new_key()},secret", new_key().rstrip("=")])
+@pytest.mark.parametrize(
+    "keys",
+    ["x", new_key()[:-1], f"{new_key()},", f"{new_key()},secret", new_key().rstrip("=")],
+    ids=["short", "cut", "one missing", "one wrong", "without its end"],
+)
 def test_what_is_no_key_is_named_and_not_repeated(monkeypatch: pytest.MonkeyPatch, keys: str) -> None:
     monkeypatch.setenv("HATFUL_VAULT_KEYS", keys)
     with pytest.raises(WrongSettingError, match=r"^HATFUL_VAULT_KEYS must be keys from `hatful vault key`") as caught:
