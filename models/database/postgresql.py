@@ -87,6 +87,10 @@ class _Reads:
         with _translated():
             return await self._pool.take()
 
+    def at_once(self, _: Together, askers: Sequence[Sequence[Any]]) -> tuple[()]:
+        """Nothing: the server is a trip away."""
+        return ()
+
     async def answer(
         self, connection: Any, together: Together, askers: Sequence[Sequence[Any]]
     ) -> Sequence[list[list[Any]]]:

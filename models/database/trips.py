@@ -1,7 +1,8 @@
 """Trips to a database: what is asked for while the event loop turns once goes together.
 
 Under load a turn brings requests of many clients, and one trip answers them all; a request that stands alone waits for
-nobody. While all connections are busy, what waits for one becomes a single trip too.
+nobody. While all connections are busy, what waits for one becomes a single trip too. An answer that is at hand needs
+none.
 """
 
 import asyncio
@@ -27,6 +28,10 @@ class Vehicle(Protocol[Connection, Way_contra]):
 
     def give_back(self, connection: Connection) -> None:
         """Takes a connection back."""
+        ...
+
+    def at_once(self, way: Way_contra, askers: Sequence[Any]) -> Sequence[Any]:
+        """What the askers want to know, in their order, up to the first one who cannot be told in a moment."""
         ...
 
     async def answer(self, connection: Connection, way: Way_contra, askers: Sequence[Any]) -> Sequence[Any]:
@@ -67,10 +72,28 @@ class Trips(Generic[Connection, Way]):
                 task.cancel()
 
     def _set_out(self, way: Way, alone: _Asked | None = None) -> None:
+        if alone is None and not self._answer_at_once(way):
+            return
         aboard: list[_Asked] = []
         task = asyncio.create_task(self._trip(way, alone, aboard))
         self._under_way[task] = aboard
         task.add_done_callback(self._under_way.pop)
+
+    def _answer_at_once(self, way: Way) -> bool:
+        """Answers those whose answers are at hand. Returns whether one who needs a trip comes next."""
+        waiting = [one for one in self._waiting.pop(way) if not one.answer.cancelled()]
+        asked = waiting[:MOST]
+        answers = self._vehicle.at_once(way, [one.what for one in asked])
+        for one, found in zip(asked, answers, strict=False):
+            one.answer.set_result(found)
+        left = waiting[len(answers) :]
+        if not left:
+            return False
+        self._waiting[way] = left
+        if len(answers) < len(asked):
+            return True
+        asyncio.get_running_loop().call_soon(self._set_out, way)  # behind what else there is to do
+        return False
 
     async def _trip(self, way: Way, alone: _Asked | None, aboard: list[_Asked]) -> None:
         asked = None if alone is None else [alone]

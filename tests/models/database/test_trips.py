@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import NamedTuple
 from uuid import UUID
 
@@ -133,6 +134,7 @@ class Ferry:
     def __init__(self) -> None:
         self.free = asyncio.Semaphore(1)
         self.gone: list[list[int]] = []
+        self.at_hand = 0
         self.trips: Trips[None, str] = Trips(self)
 
     async def take(self) -> None:
@@ -140,6 +142,9 @@ class Ferry:
 
     def give_back(self, _: None) -> None:
         self.free.release()
+
+    def at_once(self, way: str, askers: Sequence[int]) -> list[int]:
+        return [-asker for asker in takewhile(lambda asker: asker < self.at_hand, askers)]
 
     async def answer(self, _: None, way: str, askers: Sequence[int]) -> list[int]:
         self.gone.append(list(askers))
@@ -160,6 +165,24 @@ async def test_one_who_stands_alone_goes_alone_and_who_waits_for_a_connection_go
     assert await first == -1
     assert await asyncio.gather(*later) == [-2, -3, -4]
     assert ferry.gone == [[1], [2, 3, 4]]
+
+
+async def test_what_is_at_hand_needs_no_trip_and_goes_to_who_still_waits() -> None:
+    ferry = Ferry()
+    ferry.at_hand = 3 * MOST
+    answers = [ferry.trips.ask("way", n) for n in range(2 * MOST + 1)]
+    answers[1].cancel()
+    found = await asyncio.gather(*answers, return_exceptions=True)
+    assert isinstance(found[1], asyncio.CancelledError)
+    assert found[:1] + found[2:] == [0, *range(-2, -2 * MOST - 1, -1)]
+    assert ferry.gone == []
+
+
+async def test_who_asks_for_what_is_not_at_hand_goes_with_those_behind() -> None:
+    ferry = Ferry()
+    ferry.at_hand = 2
+    assert await asyncio.gather(*(ferry.trips.ask("way", n) for n in (0, 1, 5, 1))) == [0, -1, -5, -1]
+    assert ferry.gone == [[5, 1]]
 
 
 async def test_without_a_database_everybody_is_told_and_nobody_asks_again() -> None:
