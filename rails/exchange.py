@@ -83,18 +83,19 @@ class ExchangeSettings(BaseModel):
 
     url: str = Field(pattern="^https?://")
     token: str = Field(repr=False)
-    timeout_seconds: float = 30.0
+    connect_seconds: float = 5.0
+    answer_seconds: float = 30.0
 
 
 class HttpExchange:
     """A file exchange over HTTP: `PUT` and `GET /files/{name}`, `GET /files?since=`, with a bearer token."""
 
     def __init__(self, settings: ExchangeSettings) -> None:
-        self._seconds = settings.timeout_seconds
+        self._seconds = settings.connect_seconds + settings.answer_seconds
         self._http = httpx2.AsyncClient(
             base_url=settings.url,
             headers={"Authorization": f"Bearer {settings.token}"},
-            timeout=httpx2.Timeout(self._seconds, connect=self._seconds / 3),
+            timeout=httpx2.Timeout(settings.answer_seconds, connect=settings.connect_seconds),
             # A connection that the bank has just closed would leave a file of which nobody knows whether it is there.
             limits=httpx2.Limits(max_keepalive_connections=0),
             trust_env=False,

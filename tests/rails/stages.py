@@ -314,7 +314,7 @@ class BankStage:
 
     @property
     def impatient(self) -> AbstractAsyncContextManager[RailAdapter]:
-        return self._another(timeout_seconds=IMPATIENT_SECONDS)
+        return self._another(answer_seconds=IMPATIENT_SECONDS)
 
     @asynccontextmanager
     async def _another(self, **changes: Any) -> AsyncIterator[RailAdapter]:

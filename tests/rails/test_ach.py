@@ -119,7 +119,7 @@ async def test_after_an_answer_that_got_lost_the_file_is_there_once(
 
 
 async def test_a_bank_that_says_nothing_leaves_it_unknown(simulator: Simulator) -> None:
-    rail = banks.ach(simulator, timeout_seconds=0.3)
+    rail = banks.ach(simulator, answer_seconds=0.3)
     simulator.fault("ach.pull", "SILENT")
     call = banks.call(PULL)
     assert isinstance(await rail.pull(call), Unknown)
