@@ -1,4 +1,7 @@
-"""Certificates for mutual TLS, made anew at each start: an authority, the network's own, and the client's."""
+"""Certificates for mutual TLS: an authority, the network's own, and the client's.
+
+They stay in their folder from one start to the next, so that a client goes on with a network that was away.
+"""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -11,6 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 GOOD_FOR = timedelta(days=30)
+AT_LEAST = timedelta(days=7)
+"""Those that are not good for that long are made anew."""
 HOST = "127.0.0.1"
 
 
@@ -29,13 +34,29 @@ class _Issuer(NamedTuple):
     key: ec.EllipticCurvePrivateKey
 
 
-def make(folder: Path) -> Certificates:
-    """Writes new certificates into a folder. Keys are for the owner's eyes alone."""
-    files = Certificates(
-        *(folder / name for name in ("authority.pem", "server.pem", "server.key", "client.pem", "client.key"))
-    )
+def kept(folder: Path) -> Certificates:
+    """The certificates in a folder; new ones where they are not all there, or not good for long any more."""
+    names = ("authority.pem", "server.pem", "server.key", "client.pem", "client.key")
+    files = Certificates(*(folder / name for name in names))
+    if not _are_good(files):
+        _make(files)
+    return files
+
+
+def _are_good(files: Certificates) -> bool:
+    if not all(file.exists() for file in files):
+        return False
+    try:
+        authority = x509.load_pem_x509_certificate(files.authority.read_bytes())
+    except ValueError:
+        return False
+    return authority.not_valid_after_utc > datetime.now(UTC) + AT_LEAST
+
+
+def _make(files: Certificates) -> None:
+    """Writes new certificates, the authority's last: it stands for all. Keys are for the owner's eyes alone."""
+    files.authority.unlink(missing_ok=True)
     authority = _Issuer(_name("Simulated authority"), ec.generate_private_key(ec.SECP256R1()))
-    _write(files.authority, _authority(authority))
     for certificate, key, use in (
         (files.server, files.server_key, ExtendedKeyUsageOID.SERVER_AUTH),
         (files.client, files.client_key, ExtendedKeyUsageOID.CLIENT_AUTH),
@@ -43,7 +64,7 @@ def make(folder: Path) -> Certificates:
         own = ec.generate_private_key(ec.SECP256R1())
         _write_key(key, own)
         _write(certificate, _leaf(authority, own, use))
-    return files
+    _write(files.authority, _authority(authority))
 
 
 def _authority(own: _Issuer) -> x509.Certificate:

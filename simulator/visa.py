@@ -232,8 +232,8 @@ class Visa:
 
 
 def face(world: World, port: int, folder: Path) -> Face:
-    """Visa Direct and the acquiring bank's report, with new certificates in the folder."""
-    visa, files = Visa(world), certificates.make(folder)
+    """Visa Direct and the acquiring bank's report, with certificates in the folder."""
+    visa, files = Visa(world), certificates.kept(folder)
     routes = [
         Route("/visadirect/v1/transactionquery", _known_only(visa.query)),
         Route("/reports/settlements", _known_only(visa.settlements)),

@@ -80,14 +80,14 @@ async def test_wrong_credentials_are_rejected_and_a_question_with_them_tells_not
 
 
 async def test_a_certificate_of_somebody_elses_moves_nothing(visa: VisaStage, tmp_path: Path) -> None:
-    strange = certificates.make(tmp_path)
+    strange = certificates.kept(tmp_path)
     async with visa.another(certificate=strange.client, key=strange.client_key) as adapter:
         assert isinstance(await adapter.pull(a_call(PULL, visa.works)), Unknown | NotSent)
     assert visa.movements() == 0
 
 
 async def test_a_network_that_is_somebody_else_is_sent_nothing(visa: VisaStage, tmp_path: Path) -> None:
-    async with visa.another(authority=certificates.make(tmp_path).authority) as adapter:
+    async with visa.another(authority=certificates.kept(tmp_path).authority) as adapter:
         assert isinstance(await adapter.pull(a_call(PULL, visa.works)), NotSent)
 
 

@@ -47,7 +47,7 @@ def test_its_certificates_are_beside_the_file(tmp_path: Path) -> None:
 
 async def test_without_a_file_nothing_goes_over_visa(tmp_path: Path) -> None:
     assert visa_rail(Settings(), Nothing()) is None
-    certificates.make(tmp_path)
+    certificates.kept(tmp_path)
     rail = visa_rail(Settings(visa=file(tmp_path)), Nothing())
     assert rail is not None
     assert rail.environment is RailEnvironment.LIVE
