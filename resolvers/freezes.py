@@ -8,6 +8,7 @@ writes it down, the second has every process look again (`ledger.recheck`). Afte
 """
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -16,14 +17,15 @@ from sqlmodel import col
 
 import ledger
 from models.accounts import TokenKind
-from models.database import Command, Query, Transaction, any_of, insert
+from models.database import Command, Query, Transaction, any_of, columns_of, insert
 from models.database.connection import Reader
 from models.freezes import Freeze
 from models.security import SecurityEventKind
 from models.types import Id
+from models.users import User
 from resolvers import accounts, security
 from resolvers.context import Context, SecurityEventRow
-from resolvers.ids import Kind, key_of
+from resolvers.ids import Kind, key_of, public_id
 from resolvers.users import user_by_handle
 
 
@@ -39,12 +41,34 @@ class Subject(NamedTuple):
         return self.id == self.user_id
 
 
+class FreezeRow(NamedTuple):
+    """A freeze that holds: of whom, since when, and why."""
+
+    subject_id: UUID
+    user_id: UUID
+    handle: str
+    reason: str
+    frozen_at: datetime
+
+    @property
+    def name(self) -> str:
+        """By which name the operator freezes and thaws it."""
+        return self.handle if self.subject_id == self.user_id else public_id(Kind.TOKEN, self.subject_id)
+
+
 class _FrozenRow(NamedTuple):
     subject_id: UUID
 
 
 _HOLDS = col(Freeze.thawed_at).is_(None)
 _frozen = Query(_FrozenRow, select(col(Freeze.subject_id)).where(any_of(Freeze.subject_id), _HOLDS))
+_all = Query(
+    FreezeRow,
+    select(*columns_of(FreezeRow, Freeze, User))
+    .join(User, col(User.id) == col(Freeze.user_id))
+    .where(_HOLDS)
+    .order_by(col(Freeze.id)),
+)
 _insert = Command(
     insert(Freeze).values({name: bindparam(name) for name in Freeze.model_fields}).on_conflict_do_nothing()
 )
@@ -68,6 +92,11 @@ async def subject_named(ctx: Context, name: str) -> Subject | None:
 async def frozen_among(reader: Reader, ids: list[UUID]) -> set[UUID]:
     """Which of these accounts and access tokens are frozen."""
     return {row.subject_id for row in await reader.fetch(_frozen, keys=ids)}
+
+
+async def freezes_that_hold(ctx: Context) -> list[FreezeRow]:
+    """All that is frozen, the oldest first. For the operator alone."""
+    return await ctx.database.fetch(_all)
 
 
 async def freeze(ctx: Context, subject: Subject, reason: str) -> bool:

@@ -155,6 +155,19 @@ def freeze(
 
 
 @hatful.command()
+def freezes(database: Database = None, demo: Demo = False) -> None:
+    """List what is frozen, and why."""
+    from server import settings, standing
+
+    found = standing.all_freezes(settings.load(demo=demo or None, database=database))
+    for one in found:
+        whose = "" if one.name == one.handle else f" of {one.handle}"
+        typer.echo(f"{one.name}{whose}, since {one.frozen_at:%Y-%m-%d %H:%M} UTC: {one.reason}")
+    if not found:
+        typer.echo("Nothing is frozen.")
+
+
+@hatful.command()
 def thaw(name: Frozen, database: Database = None, demo: Demo = False) -> None:
     """End a freeze."""
     from server import settings, standing

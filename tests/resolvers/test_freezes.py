@@ -100,6 +100,23 @@ async def test_handles_and_ids_of_tokens_name_what_is_frozen(town: Town) -> None
     assert await freezes.subject_named(ctx, public_id(Kind.USER, ada.id)) is None
 
 
+async def test_what_is_frozen_is_listed_by_the_name_that_thaws_it(town: Town) -> None:
+    ctx, ada, ben = town.stranger(), await town.person("ada"), await town.person("ben")
+    made = await accounts.create_access_token(ben.ctx(), "An app", [TokenScope.PAY], None, None)
+    token = public_id(Kind.TOKEN, made.token.id)
+    for name in ("ada", token):
+        subject = await freezes.subject_named(ctx, name)
+        assert subject is not None
+        await freezes.freeze(ctx, subject, f"because of {name}")
+    found = await freezes.freezes_that_hold(ctx)
+    assert [(one.name, one.handle, one.reason) for one in found] == [
+        ("ada", "ada", "because of ada"),
+        (token, "ben", f"because of {token}"),
+    ]
+    await thaws_account(town, ada)
+    assert [one.name for one in await freezes.freezes_that_hold(ctx)] == [token]
+
+
 async def test_what_waits_to_leave_waits_on_until_the_account_is_thawed(town: Town, app: App) -> None:
     ada = await town.person("ada", "100")
     moved = await ada.withdraws("40", speed=PayoutSpeed.STANDARD)

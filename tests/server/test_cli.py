@@ -1,3 +1,4 @@
+import re
 import socket
 from pathlib import Path
 
@@ -182,7 +183,7 @@ def test_sees_to_money_on_its_way(run: Run) -> None:
     assert run("rails", "reconcile", *database).code == 0
 
 
-def test_freezes_and_thaws_an_account(run: Run) -> None:
+def test_freezes_lists_and_thaws_an_account(run: Run) -> None:
     database = ("--database", "sqlite:///demo.db")
     assert run("freeze", "ada", "--reason", "stolen", *database).code == 3, "it makes no database for that"
     assert run("demo", *database).code == 0
@@ -191,15 +192,19 @@ def test_freezes_and_thaws_an_account(run: Run) -> None:
         for words in (
             ("freeze", "ada", "--reason", "It looks stolen."),
             ("freeze", "ada", "--reason", "Again."),
+            ("freezes",),
             ("thaw", "ada"),
             ("thaw", "ada"),
+            ("freezes",),
         )
     ]
-    assert [(ran.code, ran.out) for ran in told] == [
+    assert [(ran.code, re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "NOW", ran.out)) for ran in told] == [
         (0, "ada is frozen.\n"),
         (0, "ada was frozen already.\n"),
+        (0, "ada, since NOW UTC: It looks stolen.\n"),
         (0, "ada is frozen no more.\n"),
         (0, "ada was not frozen.\n"),
+        (0, "Nothing is frozen.\n"),
     ]
     ran = run("thaw", "nobody", *database)
     assert (ran.code, ran.line) == (1, "sqlite:///demo.db has no account and no access token named 'nobody'.")
