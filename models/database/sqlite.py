@@ -179,7 +179,7 @@ class _ShortReads:
     def rows(self, askers: Sequence[Sequence[Ask]]) -> list[list[list[Any]]]:
         """The rows of each asker, up to one whose reads take long, have to wait, or fail: a thread begins them anew."""
         found = []
-        with suppress(*_FAILURES):
+        with suppress(Exception):  # whatever it is: the thread tells it to whoever waits
             connection = self._connection or self._connected()
             for asks in askers:
                 self._end = time.monotonic() + SHORT_SECONDS
@@ -342,9 +342,6 @@ def _rollback(connection: sqlite3.Connection) -> None:
         connection.execute("ROLLBACK")
 
 
-_FAILURES = (sqlite3.Error, OverflowError, UnicodeEncodeError)  # the latter for a value that no column can hold
-
-
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
@@ -354,5 +351,5 @@ def _translated() -> Iterator[None]:
         raise (UniqueError if unique else ConstraintError)(str(error)) from error
     except sqlite3.OperationalError as error:
         raise UnavailableError(str(error)) from error
-    except _FAILURES as error:
+    except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:  # such as a value that no column can hold
         raise DatabaseError(str(error)) from error

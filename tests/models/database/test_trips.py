@@ -113,6 +113,17 @@ async def test_one_who_asks_for_what_cannot_be_fails_alone(database: Database, i
     assert [len(rows) for rows in (found[0], found[2]) if isinstance(rows, list)] == [PEOPLE - 1, 1]
 
 
+async def test_one_whose_question_cannot_be_put_is_told_so(database: Database, ids: list[UUID]) -> None:
+    found = await asyncio.gather(
+        database.fetch(people, keys=ids[:1]),
+        database.fetch(people, keys=[object()]),
+        database.fetch(people, keys=ids[:2]),
+        return_exceptions=True,
+    )
+    assert isinstance(found[1], Exception)
+    assert [len(rows) for rows in (found[0], found[2]) if isinstance(rows, list)] == [1, 2]
+
+
 async def test_one_who_goes_away_takes_nobody_along(database: Database, ids: list[UUID]) -> None:
     async def ask(n: int) -> Person | None:
         return await database.first(named, name=f"p{n:02}")
