@@ -13,6 +13,7 @@ from rails.vault import new_key
 from resolvers.context import App, Context
 from tests.harness.backdoor import Backdoor
 from tests.harness.networks import Network, Networks, Vaulted
+from tests.harness.still_clock import StillClock
 from tests.harness.town import Town
 from tests.resolvers.on_its_way import Scene
 
@@ -42,6 +43,14 @@ def networks(database: Database, ledger: Ledger) -> Networks:
 def vaulted(backdoor: Backdoor) -> Vaulted:
     """What is in the vault."""
     return Vaulted(backdoor)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> StillClock:
+    """It is noon until the test says otherwise: no other hour begins in a test."""
+    clock = StillClock()
+    monkeypatch.setattr(Context, "now", lambda _: clock.now)
+    return clock
 
 
 @pytest.fixture

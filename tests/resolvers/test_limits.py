@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,33 +13,20 @@ from models.money import Currency, Money
 from models.rails import PayoutSpeed
 from models.security import SecurityEventKind
 from resolvers import limits, refunds, tips, top_ups, withdrawals
-from resolvers.context import App, Context, TokenScope
+from resolvers.context import App, TokenScope
 from resolvers.errors import LimitExceededError, LimitState, NotPermittedError, RailDeclinedError, Refused
 from resolvers.ids import Kind, public_id
 from resolvers.limits import MONTH, TOKEN_SPEND
+from tests.harness.still_clock import NOON, StillClock
 from tests.harness.town import DECLINED, NO_FUNDS, Person, Town, id_of, money, new_key, refusal
 
+pytestmark = pytest.mark.usefixtures("clock")
+
 USD, EUR, JPY = Currency.USD, Currency.EUR, Currency.JPY
-NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LATER = NOON + DAY + HOUR
 """When what is used at noon counts no more within a day."""
 SPEND, TOP_UP, WITHDRAWAL = "SPEND_PER_DAY", "TOP_UP_PER_DAY", "WITHDRAWAL_PER_DAY"
-
-
-class Clock:
-    """The time, as the test says."""
-
-    def __init__(self) -> None:
-        self.now = NOON
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """It is noon until the test says otherwise: no other hour begins in a test."""
-    clock = Clock()
-    monkeypatch.setattr(Context, "now", lambda _: clock.now)
-    return clock
 
 
 def token(person: Person, limit: Money) -> Person:
@@ -96,7 +83,7 @@ async def test_tips_and_payments_draw_on_one_limit_and_top_ups_on_another(town: 
     }
 
 
-async def test_withdrawals_draw_on_a_limit_of_their_own(town: Town, clock: Clock) -> None:
+async def test_withdrawals_draw_on_a_limit_of_their_own(town: Town, clock: StillClock) -> None:
     ada, ben = await town.person("ada", "5000"), await town.person("ben", "10")
     await ben.sends(ada, "10")
     clock.now += 2 * HOUR  # what came from a card a moment ago could not leave
@@ -158,7 +145,7 @@ async def test_a_retry_draws_once(town: Town) -> None:
     }
 
 
-async def test_what_is_used_counts_for_a_day_and_up_to_an_hour(town: Town, clock: Clock) -> None:
+async def test_what_is_used_counts_for_a_day_and_up_to_an_hour(town: Town, clock: StillClock) -> None:
     ada, ben = await town.people("ada", "ben")
     await ada.tops_up("5000")
     await ada.sends(ben, "1500")
@@ -176,7 +163,7 @@ async def test_what_is_used_counts_for_a_day_and_up_to_an_hour(town: Town, clock
 
 
 @pytest.mark.parametrize("minutes", range(0, 60, 7))
-async def test_no_24_hours_see_more_than_a_days_limit(town: Town, clock: Clock, minutes: int) -> None:
+async def test_no_24_hours_see_more_than_a_days_limit(town: Town, clock: StillClock, minutes: int) -> None:
     """At whatever minute of the hour it began."""
     ada, ben = await town.people("ada", "ben")
     await ada.tops_up("5000")
@@ -188,7 +175,7 @@ async def test_no_24_hours_see_more_than_a_days_limit(town: Town, clock: Clock, 
     await ada.sends(ben, "2000")
 
 
-async def test_thirty_days_see_ten_days_limits_and_no_more(town: Town, clock: Clock) -> None:
+async def test_thirty_days_see_ten_days_limits_and_no_more(town: Town, clock: StillClock) -> None:
     ada, ben = await town.people("ada", "ben")
     for _ in range(10):
         await ada.tops_up("2000")
@@ -201,7 +188,7 @@ async def test_thirty_days_see_ten_days_limits_and_no_more(town: Town, clock: Cl
     await ada.sends(ben, "0.01")
 
 
-async def test_a_client_sees_what_is_used_of_each_limit_and_when_that_ends(town: Town, clock: Clock) -> None:
+async def test_a_client_sees_what_is_used_of_each_limit_and_when_that_ends(town: Town, clock: StillClock) -> None:
     ada, ben = await town.people("ada", "ben")
     await ada.tops_up("50")
     clock.now += 5 * HOUR
@@ -233,7 +220,7 @@ async def test_limits_go_by_the_tier(app: App, town: Town, tier: Tier, most: str
     await exceeded(ada.sends(ben, "0.01"))
 
 
-async def test_a_preview_knows_the_limits_by_their_windows(town: Town, clock: Clock) -> None:
+async def test_a_preview_knows_the_limits_by_their_windows(town: Town, clock: StillClock) -> None:
     ada, ben = await town.people("ada", "ben")
     await ada.tops_up("5000")
     post = await ben.post()
@@ -269,7 +256,7 @@ async def test_a_declined_withdrawal_uses_nothing_up(town: Town) -> None:
     assert (await limits_of(ada))[WITHDRAWAL, USD] == (5_000_00, 0)
 
 
-async def test_a_cancelled_withdrawal_uses_nothing_up_in_whichever_hour_it_began(town: Town, clock: Clock) -> None:
+async def test_a_cancelled_withdrawal_uses_nothing_up_in_whichever_hour_it_began(town: Town, clock: StillClock) -> None:
     ada = await town.person("ada", "100")
     moved = await ada.withdraws("40", speed=PayoutSpeed.STANDARD)
     assert (await limits_of(ada))[WITHDRAWAL, USD] == (5_000_00, 40_00)
@@ -289,7 +276,7 @@ async def test_what_was_drawn_without_limits_is_not_given_back_with_them(app: Ap
     assert (await ada.has(), (await limits_of(ada))[WITHDRAWAL, USD]) == ("100.00", (5_000_00, 0))
 
 
-async def test_a_token_spends_up_to_its_limit_of_the_day(town: Town, clock: Clock) -> None:
+async def test_a_token_spends_up_to_its_limit_of_the_day(town: Town, clock: StillClock) -> None:
     ada, ben = await town.people("ada", "ben")
     await ada.tops_up("100")
     app_of_ada, post = token(ada, Money(5_00, USD)), await ben.post()

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,26 +15,14 @@ from resolvers import funding, limits, risk, top_ups, withdrawals
 from resolvers.context import App, Context
 from resolvers.errors import InsufficientFundsError, RailDeclinedError, Refused, RiskHoldError
 from resolvers.ids import Kind, public_id
+from tests.harness.still_clock import NOON, StillClock
 from tests.harness.town import DECLINED, Town, money, new_key, refusal
 
-NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+pytestmark = pytest.mark.usefixtures("clock")
+
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 TOP_UPS, WITHDRAWALS = (risk.VELOCITY[direction].most for direction in Direction)
 MOST = risk.IN_AND_OUT.above[Currency.USD]
-
-
-class Clock:
-    """The time, as the test says."""
-
-    def __init__(self) -> None:
-        self.now = NOON
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(Context, "now", lambda _: clock.now)
-    return clock
 
 
 async def held(work: Awaitable[Any]) -> str:
@@ -44,7 +32,7 @@ async def held(work: Awaitable[Any]) -> str:
     return error.message
 
 
-async def test_a_great_many_top_ups_within_an_hour_are_too_many(town: Town, clock: Clock) -> None:
+async def test_a_great_many_top_ups_within_an_hour_are_too_many(town: Town, clock: StillClock) -> None:
     ada = await town.person("ada")
     for _ in range(TOP_UPS):
         await ada.tops_up("1")
@@ -75,7 +63,7 @@ async def test_declined_top_ups_count_too(town: Town) -> None:
     await held(tries())
 
 
-async def test_a_great_many_withdrawals_within_an_hour_are_too_many(town: Town, clock: Clock) -> None:
+async def test_a_great_many_withdrawals_within_an_hour_are_too_many(town: Town, clock: StillClock) -> None:
     ada = await town.person("ada", "100")
     for _ in range(WITHDRAWALS):
         await ada.withdraws("1")
@@ -85,7 +73,7 @@ async def test_a_great_many_withdrawals_within_an_hour_are_too_many(town: Town, 
 
 
 async def test_money_that_comes_from_a_card_in_a_large_amount_does_not_leave_within_the_hour(
-    town: Town, clock: Clock
+    town: Town, clock: StillClock
 ) -> None:
     ada = await town.person("ada", str(MOST + 1))
     assert await held(ada.withdraws(str(MOST + 1))) == risk.IN_AND_OUT.message
@@ -126,7 +114,7 @@ async def test_each_currency_is_looked_at_by_itself(town: Town) -> None:
     await held(ada.withdraws(str(MOST + 1)))
 
 
-async def test_a_hold_is_noted_for_the_account_and_stays_under_its_key(town: Town, clock: Clock) -> None:
+async def test_a_hold_is_noted_for_the_account_and_stays_under_its_key(town: Town, clock: StillClock) -> None:
     ada = await town.person("ada", str(MOST + 1))
     ctx, [card] = ada.ctx(), await funding.sources_of_user(ada.ctx(), ada.id)
 
