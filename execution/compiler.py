@@ -7,6 +7,7 @@ Only names that GraphQL or Python has checked stand in the source; every value i
 know what is right and nothing else: whatever is not raises, and `careful` finds out what it was.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import FunctionType
@@ -66,6 +67,10 @@ class Edge:
     """`(objects, values, places, variables)`: puts each value into its object."""
     shared: bool
     """Whether other edges of the part have the same function, so that one may have read what another asks."""
+    is_root: bool
+    """Whether its function is asked without rows."""
+    below: "tuple[Edge, ...]"
+    """The edges of the objects that it fills in."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +80,10 @@ class Compiled:
     selection: Selection
     start: Callable[..., dict[str, Any]]
     """`(row, places, variables) -> data` without what edges bring."""
-    levels: tuple[tuple[Edge, ...], ...]
+    edges: tuple[Edge, ...]
+    """Those of the root type."""
+    functions: frozenset[Callable[..., Any]]
+    """Of all edges."""
     places: int
 
 
@@ -83,42 +91,38 @@ def compiled(schema: GraphQLSchema, selection: Selection) -> Compiled:
     """Compiles a selection of the root type, with all below. Raises NotCoveredError."""
     compiler = _Compiler(schema)
     start, edges = compiler.start(selection)
-    levels: list[list[tuple[Field, int, Any]]] = []
-    while edges:
-        level, below = [], []
-        for field, place in edges:
-            fill, deeper = compiler.fill(field)
-            level.append((field, place, fill))
-            below += deeper
-        levels.append(level)
-        edges = below
-    sources = [field.source for level in levels for field, _, _ in level]
-    return Compiled(
-        selection,
-        start,
-        tuple(
-            tuple(
-                Edge(
-                    field,
-                    _function(field),
-                    place,
-                    fill,
-                    isinstance(field.source, Batch) and sources.count(field.source) > 1,
-                )
-                for field, place, fill in level
-            )
-            for level in levels
-        ),
-        compiler.places,
-    )
+    written = [_Written(field, place) for field, place in edges]
+    for one in written:  # which grows, level by level
+        one.fill, below = compiler.fill(one.field)
+        one.below = [_Written(field, place) for field, place in below]
+        written += one.below
+    calls = Counter(one.field.source for one in written)
+    for one in reversed(written):
+        one.edge = _edge(one, is_shared=isinstance(one.field.source, Batch) and calls[one.field.source] > 1)
+    functions = frozenset(one.edge.function for one in written)
+    return Compiled(selection, start, tuple([one.edge for one in written[: len(edges)]]), functions, compiler.places)
+
+
+class _Written:
+    """An edge whose function has been written, or is about to be."""
+
+    fill: Callable[..., None]
+    below: "list[_Written]"
+    edge: Edge
+
+    def __init__(self, field: Field, place: int) -> None:
+        self.field = field
+        self.place = place
+
+
+def _edge(one: _Written, *, is_shared: bool) -> Edge:
+    source = one.field.source
+    assert isinstance(source, Batch | Root), "an edge has a function"
+    below = tuple([each.edge for each in one.below])
+    return Edge(one.field, source.function, one.place, one.fill, is_shared, isinstance(source, Root), below)
 
 
 Edges = list[tuple[Field, int]]
-
-
-def _function(field: Field) -> Callable[..., Any]:
-    assert isinstance(field.source, Batch | Root), "an edge has a function"
-    return field.source.function
 
 
 class _Compiler:

@@ -30,6 +30,10 @@ class Loading(Protocol):
 
     loaders: Loaders
 
+    def expect(self, functions: frozenset[Callable[..., Any]]) -> None:
+        """Is told, before a query runs, which functions its edges have. Whoever knows what they read may read ahead."""
+        ...
+
 
 class Rows:
     """Tells which rows are of a type: `is_type_of = Rows(TransferRow, kind=TransferKind.TIP)`.

@@ -109,6 +109,9 @@ class Operations:
         ready = operation.ready(variables) if self._plans else None
         if ready is None:
             return await self._run_on_core(operation, request, context)
+        if operation.node.operation is OperationType.QUERY:  # what a mutation reads before it writes is old after it
+            [query] = ready.parts
+            context.expect(query.functions)
         data, errors = await running.run(ready.plan, ready.parts, context, variables)
         return self._executed(data, errors)
 

@@ -1,7 +1,7 @@
 """Reading what the edges of a level need: each function once, for all rows together, and all functions side by side."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Sequence
 from inspect import isawaitable
 from types import CoroutineType
 from typing import Any
@@ -14,7 +14,7 @@ from execution.loaders import key_of
 class Ask:
     """One call of a function, and what came of it: `values`, one for each row, or an `error` for all of them."""
 
-    __slots__ = ("_arguments", "_function", "error", "rows", "values")
+    __slots__ = ("_arguments", "_function", "error", "result", "rows", "values")
 
     def __init__(self, function: Callable[..., Any], arguments: dict[str, Any], rows: list[Any] | None) -> None:
         self._function = function
@@ -23,14 +23,16 @@ class Ask:
         """The rows that a batch function is asked about; None for a root's function, which has no row."""
         self.values: Sequence[Any] = ()
         self.error: Exception | None = None
+        self.result: Awaitable[Any] | None = None
+        """What has to be awaited before there are values."""
 
     @property
     def key(self) -> Hashable:
         """What tells equal calls apart from others."""
         return key_of(self._function, self._arguments)
 
-    def begin(self, context: Any) -> Awaitable[Any] | None:
-        """Calls the function. Returns what is to be awaited, or None when all is said."""
+    def begin(self, context: Any) -> None:
+        """Calls the function. All is said then, unless there is a `result` to be awaited."""
         try:
             if self.rows is None:
                 result = self._function(context, **self._arguments)
@@ -38,14 +40,15 @@ class Ask:
                 result = self._function(context, self.rows, **self._arguments)
         except Exception as error:  # noqa: BLE001 - a field's error is an entry in the answer
             self.error = error
-            return None
+            return
         if result.__class__ is CoroutineType or isawaitable(result):
-            return result
-        self.end(result)
-        return None
+            self.result = result
+        else:
+            self.end(result)
 
     def end(self, result: Any) -> None:
         """Takes what the function returned, or raised."""
+        self.result = None
         if isinstance(result, Exception):
             self.error = result
         elif self.rows is None:
@@ -56,15 +59,22 @@ class Ask:
             self.error = WrongNumberOfResultsReturned(expected=len(self.rows), received=len(values))
 
 
-async def read(context: Any, asked: Iterable[Ask]) -> None:
+async def read(context: Any, asked: Sequence[Ask]) -> None:
     """Makes the calls, side by side if several have to wait. Errors are noted, not raised."""
-    waiting = [(ask, result) for ask in asked if (result := ask.begin(context)) is not None]
-    if len(waiting) > 1:
-        await _side_by_side([(ask, _coroutine(result)) for ask, result in waiting])
+    for ask in asked:
+        ask.begin(context)
+    await wait([ask for ask in asked if ask.result is not None])
+
+
+async def wait(asked: Sequence[Ask]) -> None:
+    """Waits for calls that have begun, side by side. Errors are noted, not raised."""
+    if len(asked) > 1:
+        await _side_by_side([(ask, _coroutine(ask.result)) for ask in asked if ask.result is not None])
         return
-    for ask, result in waiting:
+    for ask in asked:
+        assert ask.result is not None, "it has to wait"
         try:
-            ask.end(await result)
+            ask.end(await ask.result)
         except Exception as error:  # noqa: BLE001 - a field's error is an entry in the answer
             ask.error = error
 
@@ -93,7 +103,7 @@ async def _any_of(futures: "list[asyncio.Future[Any]]") -> None:
         if not bell.done():
             bell.set_result(None)
 
-    for future in futures:
+    for future in set(futures):
         future.add_done_callback(ring)
     await bell
 
@@ -116,7 +126,7 @@ def _step(ask: Ask, coroutine: Coroutine[Any, Any, Any]) -> "asyncio.Future[Any]
 
 
 def _coroutine(result: Awaitable[Any]) -> Coroutine[Any, Any, Any]:
-    async def wait() -> Any:
+    async def awaited() -> Any:
         return await result
 
-    return result if isinstance(result, CoroutineType) else wait()
+    return result if isinstance(result, CoroutineType) else awaited()

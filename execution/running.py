@@ -1,15 +1,15 @@
-"""Runs a compiled plan: the first level, then level by level its edges, each for all of its rows together."""
+"""Runs a compiled plan: what begins the answer, then level by level its edges, each for all of its rows together."""
 
-from collections.abc import Hashable, Sequence
-from typing import Any
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 from graphql import GraphQLError
 
 from execution import careful
 from execution.coercion import Variables
 from execution.compiler import Compiled, Edge, Place
-from execution.plans import Plan, Root
-from execution.reading import Ask, read
+from execution.plans import Plan
+from execution.reading import Ask, wait
 
 Data = dict[str, Any]
 
@@ -33,6 +33,14 @@ async def run(
     return whole, errors
 
 
+class _Asked(NamedTuple):
+    """What an edge asks; several edges that share a call have a key in common."""
+
+    edge: Edge
+    ask: Ask
+    key: Hashable
+
+
 class _Run:
     """One run of one part. `asked` keeps what was read, so that the careful way reads nothing twice."""
 
@@ -43,54 +51,82 @@ class _Run:
         self._known: dict[Hashable, dict[int, Any]] = {}
         self._equal: dict[Any, Any] = {}
         self._first: dict[int, Any] = {}
+        self._places: list[Place] = []
         self.asked: list[Ask] = []
 
     async def data(self) -> Data:
         """The part's data. Raises whatever is not as a good answer has it."""
-        places: list[Place] = [([], []) for _ in range(self._part.places)]
-        data = self._part.start(None, places, self._variables)
-        for level in self._part.levels:
-            edges = [edge for edge in level if places[edge.place][0]]
-            if edges:
-                await self._fill(edges, places)
+        self._places = [([], []) for _ in range(self._part.places)]
+        data = self._part.start(None, self._places, self._variables)
+        edges = self._with_rows(self._part.edges)
+        while edges:
+            edges = await self._level(edges)
         return data
 
-    async def _fill(self, edges: list[Edge], places: list[Place]) -> None:
+    async def _level(self, edges: list[Edge]) -> list[Edge]:
+        """Fills edges, and those below them as far as nothing has to be awaited. Returns the other edges below."""
+        waiting: list[_Asked] = []
+        later: list[Edge] = []
+        try:
+            while edges:
+                asked = self._begin(edges)
+                waiting += [one for one in asked if one.ask.result is not None]
+                below = self._fill([one for one in asked if one.ask.result is None])
+                # What several edges ask for together is read once: that one of them has begun, others do not know.
+                later += [edge for edge in below if edge.shared]
+                edges = [edge for edge in below if not edge.shared]
+        finally:  # what has begun, the careful way shall have
+            await wait(list({id(one.ask): one.ask for one in waiting}.values()))
+        return later + self._fill(waiting)
+
+    def _begin(self, edges: list[Edge]) -> "list[_Asked]":
         shared: dict[Hashable, Ask] = {}
-        asks = [self._ask(edge, places[edge.place][0], shared) for edge in edges]
-        new = [ask for edge, ask in zip(edges, asks, strict=True) if not edge.shared]
+        asked = [self._ask(edge, self._places[edge.place][0], shared) for edge in edges]
+        new = [one.ask for one in asked if not one.edge.shared]
         new += [ask for ask in shared.values() if ask.rows]
-        await read(self._context, new)
-        self.asked += new
         for ask in new:
+            ask.begin(self._context)
+        self.asked += new
+        return asked
+
+    def _fill(self, asked: "list[_Asked]") -> list[Edge]:
+        """Fills edges whose values are there. Returns the edges below them."""
+        for _, ask, key in asked:
             if ask.error is not None:
                 raise ask.error
-        for key, ask in shared.items():
-            self._known[key].update(zip(map(id, ask.rows or ()), ask.values, strict=True))
-        for edge, ask in zip(edges, asks, strict=True):
-            rows, objects = places[edge.place]
-            edge.fill(objects, self._values(edge, ask, rows), places, self._variables)
+            if key is not None:
+                self._known[key].update(zip(map(id, ask.rows or ()), ask.values, strict=True))
+        below: list[Edge] = []
+        for edge, ask, key in asked:
+            rows, objects = self._places[edge.place]
+            edge.fill(objects, self._values(ask, key, rows), self._places, self._variables)
+            below += edge.below
+        return self._with_rows(below)
 
-    def _ask(self, edge: Edge, rows: list[Any], shared: dict[Hashable, Ask]) -> Ask:
+    def _with_rows(self, edges: Iterable[Edge]) -> list[Edge]:
+        return [edge for edge in edges if self._places[edge.place][0]]
+
+    def _ask(self, edge: Edge, rows: list[Any], shared: dict[Hashable, Ask]) -> "_Asked":
         arguments = {} if edge.field.arguments is None else edge.field.arguments.of(self._variables)
-        if isinstance(edge.field.source, Root):
-            return Ask(edge.function, arguments, None)
+        if edge.is_root:
+            return _Asked(edge, Ask(edge.function, arguments, None), None)
         if not edge.shared:
-            return Ask(edge.function, arguments, _distinct(rows))
+            return _Asked(edge, Ask(edge.function, arguments, _distinct(rows)), None)
         ask = Ask(edge.function, arguments, [])
-        ask = shared.setdefault(ask.key, ask)
-        known = self._known.setdefault(ask.key, {})
+        key = ask.key
+        ask = shared.setdefault(key, ask)
+        known = self._known.setdefault(key, {})
         for row in self._firsts(rows):
             if id(row) not in known:
                 known[id(row)] = None  # until it has been read
                 ask.rows.append(row)  # type: ignore[union-attr]
-        return ask
+        return _Asked(edge, ask, key)
 
-    def _values(self, edge: Edge, ask: Ask, rows: list[Any]) -> Sequence[Any]:
+    def _values(self, ask: Ask, key: Hashable, rows: list[Any]) -> Sequence[Any]:
         if ask.rows is None:
             return [ask.values[0]] * len(rows)
-        if edge.shared:
-            known = self._known[ask.key]
+        if key is not None:
+            known = self._known[key]
             return [known[id(row)] for row in self._firsts(rows)]
         if ask.rows is rows:
             return ask.values

@@ -27,7 +27,7 @@ from resolvers.context import App, Context, SecurityEventRow, Session, TokenScop
 from resolvers.errors import InputError, NotPermittedError, Refused
 from resolvers.ids import Kind, key_of
 from resolvers.inputs import Checks, InvalidError, MoneyAsked
-from resolvers.users import UserRow
+from resolvers.users import ViewerRow
 
 SESSION_LIFETIME = timedelta(days=30)
 LAST_USED_PRECISION = timedelta(minutes=1)
@@ -248,10 +248,10 @@ async def revoke_access_token(ctx: Context, public_id: str) -> TokenRow:
     return token
 
 
-async def access_tokens_of(ctx: Context, users: list[UserRow]) -> list[list[TokenRow]]:
+async def access_tokens_of(ctx: Context, viewers: list[ViewerRow]) -> list[list[TokenRow]]:
     """Each user's own access tokens that are not revoked, the newest first."""
-    rows = await ctx.database.fetch(_of_users, keys=[user.id for user in users])
-    return [[row for row in rows if row.user_id == user.id] for user in users]
+    rows = await ctx.database.fetch(_of_users, keys=[viewer.id for viewer in viewers])
+    return [[row for row in rows if row.user_id == viewer.id] for viewer in viewers]
 
 
 async def tokens_by_id(

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from ledger import Ledger
@@ -20,6 +20,7 @@ from models.money import Money
 from models.security import SecurityEventKind
 from rails import Rails
 from resolvers.errors import NotPermittedError, Refused, ScopeError, SignInRequiredError
+from resolvers.prefetching import prefetches
 from resolvers.tries import Tries, TriesInMemory
 
 ATTEMPTS = 8
@@ -181,6 +182,10 @@ class Context:
     def viewer_id(self) -> UUID | None:
         """The viewer's user id; None when signed out."""
         return None if self.viewer is None else self.viewer.user_id
+
+    def expect(self, functions: frozenset[Callable[..., Any]]) -> None:
+        """Has these batch functions' reads made along with those that bring their rows. For an operation that reads."""
+        self._reads.prefetches = prefetches(self, functions)
 
     def let_go(self) -> None:
         """Ends the reads that nobody waits for any more, because the request is over."""

@@ -15,7 +15,7 @@ from resolvers.context import Context
 from resolvers.errors import BadInputError
 from resolvers.posts import PostRow, posts_by_id
 from resolvers.statements import From, To
-from resolvers.users import UserRow, users_by_id
+from resolvers.users import UserRow, ViewerRow, users_by_id
 from resolvers.wallets import InCurrency
 
 BEST = 10
@@ -101,16 +101,16 @@ _best_supporters = _best_by(col(Transfer.sender_id))
 
 
 async def earnings_of(
-    ctx: Context, users: list[UserRow], *, from_: From, to: To, currency: InCurrency = Currency.USD
+    ctx: Context, viewers: list[ViewerRow], *, from_: From, to: To, currency: InCurrency = Currency.USD
 ) -> list[Earnings]:
     """Each creator's earnings. Raises BadInputError for a time that ends before it begins."""
     if to < from_:
         raise BadInputError("A time cannot end before it begins.")
-    return [await _earnings(ctx, user, from_, to, currency) for user in users]
+    return [await _earnings(ctx, viewer, from_, to, currency) for viewer in viewers]
 
 
-async def _earnings(ctx: Context, user: UserRow, from_: datetime, to: datetime, currency: Currency) -> Earnings:
-    asked = {"keys": [user.id], "in_currency": currency, "from_": from_, "to": to}
+async def _earnings(ctx: Context, viewer: ViewerRow, from_: datetime, to: datetime, currency: Currency) -> Earnings:
+    asked = {"keys": [viewer.id], "in_currency": currency, "from_": from_, "to": to}
     days = await ctx.database.fetch(_by_day, **asked)
     best_posts = await ctx.database.fetch(_best_posts, **asked)
     best_supporters = await ctx.database.fetch(_best_supporters, **asked)

@@ -22,7 +22,7 @@ from resolvers import permissions, security
 from resolvers.context import App, Context, Viewer
 from resolvers.errors import NotFoundError, Refused
 from resolvers.ids import Kind, key_of
-from resolvers.users import UserRow
+from resolvers.users import ViewerRow
 
 FORGOTTEN_AT_ONCE = 100
 SOURCES = {SourceKind.CARD: Kind.CARD, SourceKind.BANK_ACCOUNT: Kind.BANK_ACCOUNT}
@@ -103,10 +103,10 @@ _to_forget = Query(
 _forget = Command(update(FundingSource).where(_ID).values(reference=None))
 
 
-async def funding_sources_of(ctx: Context, users: list[UserRow]) -> list[list[FundingSourceRow]]:
+async def funding_sources_of(ctx: Context, viewers: list[ViewerRow]) -> list[list[FundingSourceRow]]:
     """Each user's own funding sources that are not removed, the oldest first."""
-    rows = await ctx.database.fetch(_by_users, keys=[user.id for user in users])
-    return [[row for row in rows if row.user_id == user.id] for user in users]
+    rows = await ctx.database.fetch(_by_users, keys=[viewer.id for viewer in viewers])
+    return [[row for row in rows if row.user_id == viewer.id] for viewer in viewers]
 
 
 async def sources_by_id(ctx: Context, ids: list[UUID]) -> dict[UUID, FundingSourceRow]:

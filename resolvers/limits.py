@@ -19,7 +19,7 @@ from models.money import EXPONENTS, Currency, Money
 from models.rails import Direction, IntentState
 from resolvers.context import Context, Viewer
 from resolvers.errors import LimitState
-from resolvers.users import UserRow
+from resolvers.users import ViewerRow
 
 SPENT, TOPPED_UP, WITHDRAWN, TOKEN_SPENT = "SPEND", "TOP_UP", "WITHDRAWAL", "TOKEN_SPEND"
 """What is counted."""
@@ -170,11 +170,11 @@ def _most(limit: Limit, tier: Tier, currency: Currency) -> Money:
 # What is told
 
 
-async def limits_of(ctx: Context, users: list[UserRow]) -> list[list[LimitState]]:
+async def limits_of(ctx: Context, viewers: list[ViewerRow]) -> list[list[LimitState]]:
     """The viewer's limits: in US dollars, and in each other currency of which something is used; nobody else's."""
     viewer = ctx.viewer
     if viewer is None or not ctx.policy.money_limits:
-        return [[] for _ in users]
+        return [[] for _ in viewers]
     now = ctx.now()
     rows = await ctx.database.fetch(_used_since, keys=[viewer.user_id], since=bucket_at(now) - MONTH)
     states = [
@@ -184,7 +184,7 @@ async def limits_of(ctx: Context, users: list[UserRow]) -> list[list[LimitState]
         if (used := [row for row in rows if (row.name, row.currency) == (limit.counted, currency) and row.used])
         or currency is Currency.USD
     ]
-    return [states if user.id == viewer.user_id else [] for user in users]
+    return [states if one.id == viewer.user_id else [] for one in viewers]
 
 
 async def first_exceeded(ctx: Context, draws: Sequence[Draw]) -> LimitState | None:

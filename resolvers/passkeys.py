@@ -43,7 +43,7 @@ from resolvers.context import Context, Session, Viewer
 from resolvers.errors import InputError, NotPermittedError, Refused
 from resolvers.ids import Kind, key_of
 from resolvers.inputs import Checks, InvalidError
-from resolvers.users import UserRow, users_by_id
+from resolvers.users import ViewerRow, users_by_id
 
 CHALLENGE_LIFETIME = timedelta(minutes=5)
 MOST_PASSKEYS = 20
@@ -252,10 +252,10 @@ def _refused(ctx: Context, passkey: PasskeyRow) -> Refused:
 # Reading
 
 
-async def passkeys_of(ctx: Context, users: list[UserRow]) -> list[list[PasskeyRow]]:
+async def passkeys_of(ctx: Context, viewers: list[ViewerRow]) -> list[list[PasskeyRow]]:
     """Each user's own passkeys that are not revoked, the newest first."""
-    rows = await ctx.database.fetch(_of_users, keys=[user.id for user in users])
-    return [[row for row in rows if row.user_id == user.id] for user in users]
+    rows = await ctx.database.fetch(_of_users, keys=[viewer.id for viewer in viewers])
+    return [[row for row in rows if row.user_id == viewer.id] for viewer in viewers]
 
 
 async def passkeys_by_id(ctx: Context, ids: list[UUID]) -> dict[UUID, PasskeyRow]:

@@ -9,6 +9,7 @@ from sqlalchemy import Select, bindparam, delete, select, update
 from sqlmodel import SQLModel, col
 
 from models.database import Command, PageQuery, Query, Transaction, any_of, columns_of, insert
+from models.database.statements import Params
 from models.posts import Like, Post, PostCounters, Repost
 from models.types import Id
 from resolvers import inbox, inputs, permissions
@@ -17,7 +18,8 @@ from resolvers.context import Context, TokenScope, Viewer
 from resolvers.errors import NotFoundError, Path, Refused
 from resolvers.ids import Kind, key_of
 from resolvers.pagination import After, Before, First, Last, Listing, Page, window
-from resolvers.users import Counted, IdRow, UserRow, count, users_by_id
+from resolvers.prefetching import prefetched
+from resolvers.users import Counted, IdRow, UserRow, count, users_by_id, users_by_ids
 
 
 class PostRow(NamedTuple):
@@ -125,6 +127,11 @@ _LIKE = _mark(Like, "likes")
 _REPOST = _mark(Repost, "reposts")
 
 
+def _by_marker(ctx: Context) -> Params | None:
+    marker = permissions.marker_id(ctx)
+    return None if marker is None else {"viewer": marker}
+
+
 async def posts_by_id(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, PostRow]:
     """The posts with these ids, but the deleted ones and those whose author has blocked the viewer."""
     if not ids:
@@ -145,6 +152,7 @@ async def post_by_public_id(ctx: Context, public_id: str) -> PostRow | None:
     return None if key is None else (await posts_by_id(ctx, [key])).get(key)
 
 
+@prefetched(PostRow, "author_id", users_by_ids)
 async def authors_of(ctx: Context, posts: list[PostRow]) -> list[UserRow]:
     """Who wrote each post."""
     users = await users_by_id(ctx, [post.author_id for post in posts])
@@ -187,21 +195,23 @@ async def replies_of(
     return [pages[post.id] for post in posts]
 
 
+@prefetched(PostRow, "id", _liked, params=_by_marker)
 async def viewer_has_liked(ctx: Context, posts: list[PostRow]) -> list[bool]:
     """Whether the viewer likes each post."""
     return await _viewer_has(ctx, _liked, posts)
 
 
+@prefetched(PostRow, "id", _reposted, params=_by_marker)
 async def viewer_has_reposted(ctx: Context, posts: list[PostRow]) -> list[bool]:
     """Whether the viewer has reposted each post."""
     return await _viewer_has(ctx, _reposted, posts)
 
 
 async def _viewer_has(ctx: Context, marked: Query[IdRow], posts: list[PostRow]) -> list[bool]:
-    marker = permissions.marker_id(ctx)
-    if marker is None:
+    by = _by_marker(ctx)
+    if by is None:
         return [False] * len(posts)
-    rows = await ctx.database.fetch(marked, viewer=marker, keys=[post.id for post in posts])
+    rows = await ctx.database.fetch(marked, keys=[post.id for post in posts], **by)
     ids = {row.id for row in rows}
     return [post.id in ids for post in posts]
 

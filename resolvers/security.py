@@ -19,7 +19,7 @@ from models.security import SecurityEvent
 from models.types import Id, Timestamp
 from resolvers.context import Context, SecurityEventRow
 from resolvers.pagination import After, First, Listing, Page, window
-from resolvers.users import IdRow, UserRow
+from resolvers.users import IdRow, ViewerRow
 
 MOST_REFUSALS = 20
 """So many refusals of one kind are written for one account in `REFUSALS_WITHIN`."""
@@ -65,11 +65,11 @@ _erase = Command(
 
 
 async def security_events_of(
-    ctx: Context, users: list[UserRow], *, first: First = None, after: After = None
+    ctx: Context, viewers: list[ViewerRow], *, first: First = None, after: After = None
 ) -> list[Page[SecurityEventRow]]:
     """What has happened with each user's account, newest first."""
-    pages = await _listed.pages(ctx.database, [user.id for user in users], window(first, after))
-    return [pages[user.id] for user in users]
+    pages = await _listed.pages(ctx.database, [viewer.id for viewer in viewers], window(first, after))
+    return [pages[viewer.id] for viewer in viewers]
 
 
 async def events_by_id(ctx: Context, owner_id: UUID, ids: list[UUID]) -> dict[UUID, SecurityEventRow]:

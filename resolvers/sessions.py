@@ -16,7 +16,7 @@ from resolvers.context import Context
 from resolvers.errors import InputError, Refused
 from resolvers.ids import Kind, key_of
 from resolvers.pagination import After, First, Listing, Page, window
-from resolvers.users import UserRow
+from resolvers.users import ViewerRow
 
 _NOW = bindparam("now", type_=Timestamp())
 _COLUMNS = columns_of(TokenRow, Token)
@@ -44,11 +44,11 @@ _others = Query(
 
 
 async def sessions_of(
-    ctx: Context, users: list[UserRow], *, first: First = None, after: After = None
+    ctx: Context, viewers: list[ViewerRow], *, first: First = None, after: After = None
 ) -> list[Page[TokenRow]]:
     """Each user's sessions that stand, the one that began last first."""
-    pages = await _listed.pages(ctx.database, [user.id for user in users], window(first, after), now=ctx.now())
-    return [pages[user.id] for user in users]
+    pages = await _listed.pages(ctx.database, [viewer.id for viewer in viewers], window(first, after), now=ctx.now())
+    return [pages[viewer.id] for viewer in viewers]
 
 
 async def sessions_by_id(ctx: Context, ids: list[UUID]) -> dict[UUID, TokenRow]:

@@ -28,6 +28,7 @@ from resolvers.ids import Kind, key_of
 from resolvers.inputs import Checks, MoneyAsked
 from resolvers.pagination import After, First, Listing, Page, window
 from resolvers.posts import PostRow, posts_by_id, posts_or_none
+from resolvers.prefetching import prefetched
 from resolvers.transfers import (
     AMOUNT,
     COLUMNS,
@@ -113,6 +114,7 @@ async def tips_of(
     return [pages[post.id] for post in posts]
 
 
+@prefetched(PostRow, "id", _totals, "post_id")
 async def tip_count_of(ctx: Context, posts: list[PostRow]) -> list[int]:
     """How many tips each post has had, in all currencies, whoever may see them."""
     counts: dict[UUID, int] = {}
@@ -121,6 +123,7 @@ async def tip_count_of(ctx: Context, posts: list[PostRow]) -> list[int]:
     return [counts.get(post.id, 0) for post in posts]
 
 
+@prefetched(PostRow, "id", _totals, "post_id")
 async def tip_total_of(ctx: Context, posts: list[PostRow], *, currency: InCurrency = Currency.USD) -> list[Money]:
     """What each post has been tipped in one currency."""
     rows = await ctx.database.fetch(_totals, keys=[post.id for post in posts])

@@ -32,6 +32,12 @@ class UserRow(NamedTuple):
     post_count: int
 
 
+class ViewerRow(NamedTuple):
+    """The signed-in person, on whom hangs what is private. What everyone sees of them is read where it is asked for."""
+
+    id: UUID
+
+
 class FollowRow(NamedTuple):
     """Who follows whom; the id orders it."""
 
@@ -48,7 +54,7 @@ class IdRow(NamedTuple):
 
 _USER = select(*columns_of(UserRow, User, UserCounters)).join(UserCounters, col(UserCounters.user_id) == User.id)
 
-_by_ids = Query(UserRow, _USER.where(any_of(User.id)))
+users_by_ids = Query(UserRow, _USER.where(any_of(User.id)))
 _by_handle = Query(UserRow, _USER.where(col(User.handle) == bindparam("handle")))
 
 _FOLLOW = columns_of(FollowRow, Follow)
@@ -92,8 +98,14 @@ async def users_by_id(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, UserRow]:
     """The users with these ids, as far as they exist."""
     if not ids:
         return {}
-    rows = await ctx.database.fetch(_by_ids, keys=list(set(ids)))
+    rows = await ctx.database.fetch(users_by_ids, keys=list(set(ids)))
     return {row.id: row for row in rows}
+
+
+async def users_of(ctx: Context, viewers: list[ViewerRow]) -> list[UserRow]:
+    """The signed-in person, as everyone sees them."""
+    users = await users_by_id(ctx, [viewer.id for viewer in viewers])
+    return [users[viewer.id] for viewer in viewers]
 
 
 async def users_or_none(ctx: Context, ids: Sequence[UUID | None]) -> list[UserRow | None]:

@@ -173,5 +173,4 @@ async def revoke_other_sessions(ctx: Context) -> Values:
 async def begun(ctx: Context, session: context.Session) -> Values:
     """The payload of a session that this request has begun."""
     assert ctx.viewer_id is not None, "a session has a viewer"
-    viewer = (await users.users_by_id(ctx, [ctx.viewer_id]))[ctx.viewer_id]
-    return {"token": session.secret, "viewer": viewer}
+    return {"token": session.secret, "viewer": users.ViewerRow(ctx.viewer_id)}

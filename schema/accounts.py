@@ -6,7 +6,7 @@ import strawberry
 
 from execution.fields import Rows, computed, edge
 from models.accounts import TokenKind
-from resolvers import accounts, earnings, funding, limits, passkeys, security, sessions
+from resolvers import accounts, earnings, funding, limits, passkeys, security, sessions, users
 from resolvers.context import TokenScope
 from resolvers.ids import Kind
 from resolvers.wallets import WalletRow
@@ -42,10 +42,10 @@ class AccessToken(Node):
 
 @strawberry.type(description="The signed-in person, with what is private.")
 class Viewer:
-    """The signed-in person, with what is private. Its rows are users."""
+    """The signed-in person, with what is private."""
 
-    user: User = computed(lambda user: user, "The person, as everyone sees them.")
-    wallet: Wallet = computed(lambda user: WalletRow(user.id), "Their money.")
+    user: User = edge(users.users_of, "The person, as everyone sees them.")
+    wallet: Wallet = computed(lambda viewer: WalletRow(viewer.id), "Their money.")
     limits: list[Limit] = edge(limits.limits_of, "How much they may move, and what is used of it.")
     funding_sources: list[FundingSource] = edge(
         funding.funding_sources_of, "Their cards and bank accounts, the oldest first."

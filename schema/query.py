@@ -16,8 +16,8 @@ from schema.tips import TipPreview, TipPreviewInput
 from schema.users import User
 
 
-async def _viewer(ctx: Context) -> Any:
-    return None if ctx.viewer is None else (await users.users_by_id(ctx, [ctx.reader().user_id]))[ctx.viewer.user_id]
+def _viewer(ctx: Context) -> Any:
+    return None if ctx.viewer is None else users.ViewerRow(ctx.reader().user_id)
 
 
 async def _user(ctx: Context, *, handle: Annotated[str, "The handle, in any case, with or without @."]) -> Any:

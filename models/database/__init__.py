@@ -19,7 +19,7 @@ from models.database.expressions import (
     is_one_of,
     share_of,
 )
-from models.database.gathering import Gathering
+from models.database.gathering import Gathering, Prefetch
 from models.database.opening import open_database
 from models.database.pages import MergedQuery, PageQuery, Pages, Source, Way
 from models.database.rows import Guard, RevisionRow, RowsCommand, RowSet, add_to_rows, insert_rows, update_rows
@@ -39,6 +39,7 @@ __all__ = [
     "Others",
     "PageQuery",
     "Pages",
+    "Prefetch",
     "Query",
     "Reader",
     "RevisionRow",

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from models.database.rows import Guard, RowSet
 from models.database.statements import Command, DialectName, Params, Query, Row
+from models.database.trips import Booking
 
 Others = tuple[Command, Sequence[Params]]
 """A command, and the parameters of each of its runs."""
@@ -17,6 +18,20 @@ class Ask(NamedTuple):
 
     query: Query[Any]
     params: Params
+
+
+class KeysFrom(NamedTuple):
+    """In place of a read's `keys`: what stands in a column of the rows of a read before it, both by their places."""
+
+    ask: int
+    column: int
+
+
+def values_of(rows: Sequence[Any], column: int) -> set[Any]:
+    """What stands in a column of rows."""
+    values = {row[column] for row in rows}
+    values.discard(None)
+    return values
 
 
 class Reader(Protocol):
@@ -57,8 +72,14 @@ class Database(Reader, Protocol):
     def ask(self, asks: Sequence[Ask]) -> "asyncio.Future[list[list[Any]]]":
         """The rows of each read, all in one trip; on PostgreSQL in one statement, as of one moment.
 
+        A read may take its `keys` from the rows of one before it: see KeysFrom.
+
         Others who ask in the same turn of the event loop may share the trip.
         """
+        return self.book(list(asks)).answer
+
+    def book(self, asks: list[Ask]) -> Booking:
+        """As `ask`, for reads to which more may be added until they leave."""
         ...
 
     def let_go(self, answer: "asyncio.Future[list[list[Any]]]") -> None:

@@ -1,33 +1,69 @@
-"""Reads that are asked for at the same moment, sent together."""
+"""Reads that are asked for at the same moment, sent together, with those that will be asked for next."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from functools import partial
 from typing import Any, NamedTuple
 
-from models.database.connection import Ask, Database, Reader, Transaction
+from models.database.connection import Ask, Database, KeysFrom, Reader, Transaction, values_of
 from models.database.errors import UnavailableError
-from models.database.statements import Query, Row
+from models.database.statements import Params, Query, Row
+from models.database.trips import Booking
 
 
-class _Asked(NamedTuple):
-    ask: Ask
-    answer: "asyncio.Future[list[Any]]"
+class Prefetch(NamedTuple):
+    """A read that will be asked for next: its `keys` are in a column of the rows that are read now."""
+
+    query: Query[Any]
+    params: Params
+    """All but the keys."""
+    column: int
+    """Where the rows that are read now have the key."""
+    key: int
+    """Where those of `query` have it."""
+
+
+class _Known(NamedTuple):
+    prefetch: Prefetch
+    keys: set[Any]
+    rows: list[Any]
 
 
 class Gathering(Reader):
     """The reads of one operation: what its fields ask for at once makes one trip to the database.
 
     A read that stands alone goes alone, and at once. One that is asked for twice is made once; its rows are shared.
+    With rows of a type comes what `prefetches` says of it: who asks for that next has it without another trip.
     """
 
     def __init__(self, database: Database) -> None:
+        self.prefetches: Mapping[type[Any], Sequence[Prefetch]] = {}
+        """By the type of the rows behind which they are read."""
         self._database = database
-        self._asked: list[_Asked] = []
-        self._under_way: set[asyncio.Future[list[list[Any]]]] = set()
+        self._booking: Booking | None = None
+        self._under_way: set[asyncio.Future[Any]] = set()
+        self._known: dict[Query[Any], list[_Known]] = {}
 
     async def fetch(self, query: Query[Row], **params: Any) -> list[Row]:
-        return await self._answer_of(Ask(query, params))
+        if query in self._known and (known := self._known_rows(query, params)) is not None:
+            return known
+        booking = self._booking
+        if booking is None or booking.left:
+            booking = self._booking = self._book([])
+        place = self._place(booking.what, query, params)
+        try:
+            answers = await booking.answer
+        except UnavailableError:
+            raise
+        except Exception:
+            if len(booking.what) == 1:
+                raise
+            # One of them is at fault: it must not take the others with it.
+            [rows] = await self._book([booking.what[place]]).answer
+            return rows  # type: ignore[no-any-return]
+        if query.row in self.prefetches:
+            self._keep(booking.what, place, answers)
+        return answers[place]  # type: ignore[no-any-return]
 
     async def first(self, query: Query[Row], **params: Any) -> Row | None:
         rows = await self.fetch(query, **params)
@@ -39,52 +75,36 @@ class Gathering(Reader):
 
     def let_go(self) -> None:
         """Waits for no read any longer; what the database has begun for nobody else, it ends."""
-        for answers in list(self._under_way):
-            self._database.let_go(answers)
+        for answer in list(self._under_way):
+            self._database.let_go(answer)
 
-    def _answer_of(self, ask: Ask) -> "asyncio.Future[list[Any]]":
-        for one in self._asked:
-            if one.ask.query is ask.query and one.ask.params == ask.params:
-                return one.answer
-        loop = asyncio.get_running_loop()
-        if not self._asked:
-            loop.call_soon(self._send)  # behind all that runs now, and may ask for something too
-        answer: asyncio.Future[list[Any]] = loop.create_future()
-        self._asked.append(_Asked(ask, answer))
-        return answer
+    def _book(self, asks: list[Ask]) -> Booking:
+        booking = self._database.book(asks)
+        self._under_way.add(booking.answer)
+        booking.answer.add_done_callback(self._under_way.discard)
+        return booking
 
-    def _send(self) -> None:
-        asked, self._asked = self._asked, []
-        self._send_together(asked)
+    def _place(self, asks: list[Ask], query: Query[Any], params: dict[str, Any]) -> int:
+        """Where a read stands among those that go together. Behind a new one stands what will be asked for next."""
+        for place, ask in enumerate(asks):
+            if ask.query is query and ask.params == params:
+                return place
+        place = len(asks)
+        asks.append(Ask(query, params))
+        asks += [
+            Ask(prefetch.query, {**prefetch.params, "keys": KeysFrom(place, prefetch.column)})
+            for prefetch in self.prefetches.get(query.row, ())
+        ]
+        return place
 
-    def _send_together(self, asked: list[_Asked]) -> None:
-        try:
-            answers = self._database.ask([one.ask for one in asked])
-        except Exception as error:  # noqa: BLE001 - whoever waits is told
-            self._fail(asked, error)
-        else:
-            self._under_way.add(answers)
-            answers.add_done_callback(partial(self._tell, asked))
+    def _keep(self, asks: list[Ask], place: int, answers: list[list[Any]]) -> None:
+        for number, prefetch in enumerate(self.prefetches[asks[place].query.row], start=place + 1):
+            known = _Known(prefetch, values_of(answers[place], prefetch.column), answers[number])
+            self._known.setdefault(prefetch.query, []).append(known)
 
-    def _tell(self, asked: list[_Asked], answers: "asyncio.Future[list[list[Any]]]") -> None:
-        self._under_way.discard(answers)
-        if answers.cancelled():
-            for one in asked:
-                one.answer.cancel()
-            return
-        error = answers.exception()
-        if error is not None:
-            self._fail(asked, error)
-            return
-        for one, rows in zip(asked, answers.result(), strict=True):
-            if not one.answer.done():
-                one.answer.set_result(rows)
-
-    def _fail(self, asked: list[_Asked], error: BaseException) -> None:
-        if len(asked) > 1 and not isinstance(error, UnavailableError):
-            for one in asked:  # one of them is at fault: it must not take the others with it
-                self._send_together([one])
-            return
-        for one in asked:
-            if not one.answer.done():
-                one.answer.set_exception(error)
+    def _known_rows(self, query: Query[Row], params: dict[str, Any]) -> list[Row] | None:
+        keys = set(params["keys"])
+        for prefetch, known_keys, rows in self._known[query]:
+            if keys <= known_keys and {**prefetch.params, "keys": params["keys"]} == params:
+                return rows if len(keys) == len(known_keys) else [row for row in rows if row[prefetch.key] in keys]
+        return None

@@ -20,7 +20,7 @@ from models.database.pool import Pool
 from models.database.rows import Guard, RowsCommand, RowSet, SetsCommand, guarded_sql, steps
 from models.database.statements import Command, DialectName, Params, Query, Row
 from models.database.together import ParameterType, Together, prepared
-from models.database.trips import Trips
+from models.database.trips import Booking, Trips
 
 
 class PostgresDatabase(Database):
@@ -41,8 +41,8 @@ class PostgresDatabase(Database):
             async with database._pool.lent():
                 return database
 
-    def ask(self, asks: Sequence[Ask]) -> "asyncio.Future[list[list[Any]]]":
-        return self._trips.ask(*prepared(asks))
+    def book(self, asks: list[Ask]) -> Booking:
+        return self._trips.book(asks)
 
     def let_go(self, answer: "asyncio.Future[list[list[Any]]]") -> None:
         self._trips.let_go(answer)
@@ -82,10 +82,13 @@ class _Reads:
         self._database = database
         self._pool = pool
         self.give_back = pool.give_back
+        self.routed = prepared
 
     async def take(self) -> Any:
-        with _translated():
+        try:
             return await self._pool.take()
+        except Exception as error:  # noqa: BLE001 - it is raised again
+            _raise(error)
 
     def at_once(self, _: Together, askers: Sequence[Sequence[Any]]) -> tuple[()]:
         """Nothing: the server is a trip away."""
@@ -95,11 +98,13 @@ class _Reads:
         self, connection: Any, together: Together, askers: Sequence[Sequence[Any]]
     ) -> Sequence[list[list[Any]]]:
         self._database.statements += 1
-        with _translated():
+        try:
             if len(askers) == 1 or not askers[0]:  # without parameters they all ask for the same
                 return [together.rows(await connection.fetch(together.sql, *askers[0]))] * len(askers)
             crowd = together.crowd or together.make_crowd(await _types(connection, together.sql))
             records = await connection.fetch(crowd.sql, *crowd.values(askers))
+        except Exception as error:  # noqa: BLE001 - it is raised again
+            _raise(error)
         return [together.rows_of_asker(record) for record in records]
 
 

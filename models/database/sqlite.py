@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from models.database.connection import Ask, Database, Others, Transaction
+from models.database.connection import Ask, Database, KeysFrom, Others, Transaction, values_of
 from models.database.errors import (
     ConstraintError,
     ContentionError,
@@ -21,7 +21,7 @@ from models.database.errors import (
 )
 from models.database.rows import Guard, RowsCommand, RowSet, SetsCommand, steps
 from models.database.statements import Command, DialectName, Params, Query, Row
-from models.database.trips import Trips
+from models.database.trips import Booking, Trips
 
 READERS = 4
 BUSY_TIMEOUT_SECONDS = 10.0
@@ -74,8 +74,8 @@ class SqliteDatabase(Database):
         await database._write(lambda connection: connection.execute("SELECT 1").fetchone())
         return database
 
-    def ask(self, asks: Sequence[Ask]) -> "asyncio.Future[list[list[Any]]]":
-        return self._trips.ask(None, asks)
+    def book(self, asks: list[Ask]) -> Booking:
+        return self._trips.book(asks)
 
     def let_go(self, answer: "asyncio.Future[list[list[Any]]]") -> None:
         self._trips.let_go(answer)
@@ -212,6 +212,10 @@ class _Reads:
     def give_back(self, _: None) -> None:
         self._free.release()
 
+    def routed(self, what: list[Ask]) -> tuple[None, list[Ask]]:
+        """All go the same way."""
+        return None, what
+
     def at_once(self, way: None, askers: Sequence[Sequence[Ask]]) -> Sequence[list[list[Any]]]:
         found = self._short.rows(askers)
         if found:
@@ -234,28 +238,23 @@ class _Reads:
 
 
 class _Reading:
-    """What a thread reads for one trip. It can be interrupted, but never what the thread reads after it."""
+    """What a thread reads for one trip."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
+        self._is_over = False
 
     @contextmanager
     def on(self, connection: sqlite3.Connection) -> Iterator[None]:
         """The connection is this trip's as long as the block runs."""
-        with self._lock:
-            self._connection = connection
+        connection.set_progress_handler(lambda: self._is_over, STEPS)
         try:
             yield
         finally:
-            with self._lock:
-                self._connection = None
+            connection.set_progress_handler(None, 0)
 
     def interrupt(self) -> None:
-        """Ends the statement that runs now, if one does."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.interrupt()
+        """Ends the statement that runs, or that is about to."""
+        self._is_over = True
 
 
 class _Write(Protocol):
@@ -307,7 +306,18 @@ class _WriterTransaction(Transaction):
 
 
 def _rows(connection: sqlite3.Connection, asks: Sequence[Ask]) -> list[list[Any]]:
-    return [_fetch(connection, *ask) for ask in asks]
+    found: list[list[Any]] = []
+    for query, params in asks:
+        found.append(_fetch(connection, query, _with_keys(params, found)))
+    return found
+
+
+def _with_keys(params: Params, found: Sequence[Sequence[Any]]) -> Params:
+    """The parameters, with the keys from the rows that were found before."""
+    keys = params.get("keys")
+    if keys.__class__ is not KeysFrom:
+        return params
+    return {**params, "keys": list(values_of(found[keys.ask], keys.column))}
 
 
 def _fetch(connection: sqlite3.Connection, query: Query[Row], params: Params) -> list[Row]:

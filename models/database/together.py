@@ -1,12 +1,15 @@
 """Reads that go to PostgreSQL together: several queries as one statement, and one statement for several askers."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
-from models.database.connection import Ask
+from models.database.connection import Ask, KeysFrom
 from models.database.statements import Query
+
+Number = int | KeysFrom
+"""The number of a statement's parameter, from 1, or a column that stands in its place."""
 
 
 class ParameterType(Protocol):
@@ -39,16 +42,14 @@ class Together:
     """Queries as one statement. One alone gives its rows; several give one row, with their columns as arrays.
 
     The driver takes arrays apart faster than rows within rows. `numbers` says, for each parameter of one query after
-    another, which parameter of the statement it is.
+    another, which parameter of the statement it is, or which column of a query before.
     """
 
-    def __init__(self, queries: tuple[Query[Any], ...], numbers: tuple[int, ...]) -> None:
+    def __init__(self, queries: tuple[Query[Any], ...], numbers: tuple[Number, ...]) -> None:
         self._queries = [(query, query.compiled("postgresql"), len(query.row._fields)) for query in queries]
         self._numbers = numbers
         self._alone = len(queries) == 1
-        self.sql = (
-            self._queries[0][1].sql if self._alone else f"SELECT * FROM {self._arrays([f'${n}' for n in numbers])}"
-        )
+        self.sql = self._queries[0][1].sql if self._alone else f"SELECT * FROM {self._arrays('${}'.format)}"
         self.crowd: Crowd | None = None
         """The statement for several askers, once it was made."""
 
@@ -71,7 +72,7 @@ class Together:
         columns = ", ".join(f"part_{n}.*" for n in range(len(self._queries)))
         sql = (
             f"SELECT {columns} FROM unnest({', '.join(unnested)}) WITH ORDINALITY AS given({', '.join(names)}, place)"
-            f" CROSS JOIN {self._arrays([places[n - 1] for n in self._numbers])} ORDER BY given.place"
+            f" CROSS JOIN {self._arrays(lambda n: places[n - 1])} ORDER BY given.place"
         )
         self.crowd = Crowd(sql, tuple(type_.kind == "array" for type_ in types))
         return self.crowd
@@ -92,12 +93,13 @@ class Together:
             before += width
         return found
 
-    def _arrays(self, places: Sequence[str]) -> str:
+    def _arrays(self, parameter: Callable[[int], str]) -> str:
+        places = [_column(n) if isinstance(n, KeysFrom) else parameter(n) for n in self._numbers]
         parts, before = [], 0
         for n, (_, compiled, width) in enumerate(self._queries):
             own = places[before : before + compiled.parameters]
             names = [f"column_{m}" for m in range(width)]
-            arrays = ", ".join(f"array_agg({name})" for name in names)
+            arrays = ", ".join(f"array_agg({name}) AS {name}s" for name in names)
             rows = f"({_filled(compiled.sql, own)}) AS row({', '.join(names)})"
             parts.append(f"LATERAL (SELECT {arrays} FROM {rows}) AS part_{n}")
             before += compiled.parameters
@@ -119,16 +121,19 @@ def prepared(asks: Sequence[Ask]) -> tuple[Together, list[Any]]:
 
 
 @lru_cache(maxsize=1_000)
-def _together(queries: tuple[Query[Any], ...], numbers: tuple[int, ...]) -> Together:
+def _together(queries: tuple[Query[Any], ...], numbers: tuple[Number, ...]) -> Together:
     return Together(queries, numbers)
 
 
-def _shared(values: list[Any]) -> tuple[list[Any], tuple[int, ...]]:
+def _shared(values: list[Any]) -> tuple[list[Any], tuple[Number, ...]]:
     """The values with each list once, and for each of all values the number, from 1, at which it stands among them."""
     kept: list[Any] = []
-    numbers = []
+    numbers: list[Number] = []
     lists: list[tuple[list[Any], int]] = []
     for value in values:
+        if value.__class__ is KeysFrom:
+            numbers.append(value)
+            continue
         number = None
         if value.__class__ is list and value:  # nothing tells of what an empty one is a list
             number = next((number for known, number in lists if known == value), None)
@@ -139,6 +144,10 @@ def _shared(values: list[Any]) -> tuple[list[Any], tuple[int, ...]]:
             number = len(kept)
         numbers.append(number)
     return kept, tuple(numbers)
+
+
+def _column(keys: KeysFrom) -> str:
+    return f"part_{keys.ask}.column_{keys.column}s"
 
 
 def _filled(sql: str, places: Sequence[str]) -> str:

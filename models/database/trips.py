@@ -30,6 +30,10 @@ class Vehicle(Protocol[Connection, Way_contra]):
         """Takes a connection back."""
         ...
 
+    def routed(self, what: Any) -> tuple[Any, Any]:
+        """The way to what somebody wants to know, and what to ask for there. Raises if it cannot be asked for."""
+        ...
+
     def at_once(self, way: Way_contra, askers: Sequence[Any]) -> Sequence[Any]:
         """What the askers want to know, in their order, up to the first one who cannot be told in a moment."""
         ...
@@ -39,30 +43,59 @@ class Vehicle(Protocol[Connection, Way_contra]):
         ...
 
 
+class Booking:
+    """What somebody wants to know, to which more may be added until it has `left`, and the answer."""
+
+    __slots__ = ("answer", "left", "what")
+
+    def __init__(self, what: Any, answer: "asyncio.Future[Any]") -> None:
+        self.what = what
+        self.answer = answer
+        self.left = False
+
+
 class _Asked(NamedTuple):
     what: Any
     answer: "asyncio.Future[Any]"
 
 
 class Trips(Generic[Connection, Way]):
-    """Takes what is asked for to the database. What goes the same `way` may go together."""
+    """Takes what is asked for to the database. What goes the same way may go together."""
 
     def __init__(self, vehicle: Vehicle[Connection, Way]) -> None:
         self._vehicle = vehicle
+        self._booked: list[Booking] = []
         self._waiting: dict[Way, list[_Asked]] = {}
         self._under_way: dict[asyncio.Task[None], list[_Asked]] = {}
         """The trips, and who is aboard once they have left."""
 
-    def ask(self, way: Way, what: Any) -> "asyncio.Future[Any]":
-        """The answer, as soon as a trip has brought it."""
+    def book(self, what: Any) -> Booking:
+        """The answer comes as soon as a trip has brought it."""
         loop = asyncio.get_running_loop()
-        waiting = self._waiting.get(way)
-        if waiting is None:
-            waiting = self._waiting[way] = []
-            loop.call_soon(self._set_out, way)  # behind all that runs now, and may ask for something too
-        answer: asyncio.Future[Any] = loop.create_future()
-        waiting.append(_Asked(what, answer))
-        return answer
+        if not self._booked:
+            loop.call_soon(self._leave)  # behind all that runs now, and may ask for something too
+        booking = Booking(what, loop.create_future())
+        self._booked.append(booking)
+        return booking
+
+    def _leave(self) -> None:
+        booked, self._booked = self._booked, []
+        ways = []
+        for booking in booked:
+            booking.left = True
+            if booking.answer.done():
+                continue
+            try:
+                way, what = self._vehicle.routed(booking.what)
+            except Exception as error:  # noqa: BLE001 - whoever waits is told
+                _tell(booking.answer, error)
+                continue
+            if way not in self._waiting:
+                self._waiting[way] = []
+                ways.append(way)
+            self._waiting[way].append(_Asked(what, booking.answer))
+        for way in ways:
+            self._set_out(way)
 
     def let_go(self, answer: "asyncio.Future[Any]") -> None:
         """Brings an answer to nobody. A trip on which nobody waits any more ends at once."""
@@ -128,6 +161,10 @@ class Trips(Generic[Connection, Way]):
                 self._set_out(way, one)
             return
         for one in asked:
-            if not one.answer.done():
-                one.answer.set_exception(error)
-                one.answer.exception()  # seen, even if nobody waits any more: else asyncio complains of it in the log
+            _tell(one.answer, error)
+
+
+def _tell(answer: "asyncio.Future[Any]", error: Exception) -> None:
+    if not answer.done():
+        answer.set_exception(error)
+        answer.exception()  # seen, even if nobody waits any more: else asyncio complains of it in the log

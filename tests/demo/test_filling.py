@@ -180,8 +180,7 @@ async def test_the_viewer_has_a_hundred_dollars_and_some_more(filled: Filled) ->
 async def test_no_limit_of_today_is_used(filled: Filled) -> None:
     ctx = await viewer(filled.app)
     assert ctx.viewer_id is not None
-    ada = (await users.users_by_id(ctx, [ctx.viewer_id]))[ctx.viewer_id]
-    [limits] = await limits_of(ctx, [ada])
+    [limits] = await limits_of(ctx, [users.ViewerRow(ctx.viewer_id)])
     by_day = [limit for limit in limits if limit.name.endswith("_PER_DAY")]
     assert by_day
     assert all(limit.used.minor_units == 0 for limit in by_day)
@@ -190,8 +189,7 @@ async def test_no_limit_of_today_is_used(filled: Filled) -> None:
 async def test_little_of_a_month_s_limits_is_used(filled: Filled) -> None:
     ctx = await viewer(filled.app)
     assert ctx.viewer_id is not None
-    ada = (await users.users_by_id(ctx, [ctx.viewer_id]))[ctx.viewer_id]
-    [limits] = await limits_of(ctx, [ada])
+    [limits] = await limits_of(ctx, [users.ViewerRow(ctx.viewer_id)])
     assert all(limit.used.minor_units < limit.max.minor_units // 10 for limit in limits)
 
 

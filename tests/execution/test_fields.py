@@ -39,6 +39,9 @@ class Shelf:
         self.loaders = Loaders()
         self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
 
+    def expect(self, functions: object) -> None:
+        """Reads nothing ahead."""
+
     def note(self, name: str, parents: list[Any], **arguments: Any) -> None:
         self.calls.append((name, tuple(parents), arguments))
 

@@ -68,6 +68,9 @@ class Keeper:
         self.loaders = Loaders()
         self.calls: list[tuple[str, int]] = []
 
+    def expect(self, functions: object) -> None:
+        """Reads nothing ahead."""
+
 
 class BrokenError(Exception):
     """A batch function's."""

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from models.database import Ask, Database, Guard, Others, RowSet, Transaction
+from models.database.trips import Booking
 
 
 class FaultyDatabase(Database):
@@ -22,8 +23,8 @@ class FaultyDatabase(Database):
     def statements(self) -> int:  # type: ignore[override]
         return self._real.statements
 
-    def ask(self, asks: Sequence[Ask]) -> "asyncio.Future[list[list[Any]]]":
-        return self._real.ask(asks)
+    def book(self, asks: list[Ask]) -> Booking:
+        return self._real.book(asks)
 
     def let_go(self, answer: "asyncio.Future[list[list[Any]]]") -> None:
         self._real.let_go(answer)

@@ -12,7 +12,7 @@ from models.security import SecurityEventKind
 from models.transfers import Rail, RailEnvironment
 from rails import Answer, Call, Linked, SandboxRail, Settlement, Source, Vault
 from resolvers import funding, intents, linking, security
-from resolvers.context import App
+from resolvers.context import App, Context
 from resolvers.funding import FundingSourceRow
 from resolvers.ids import public_id
 from tests.harness.backdoor import Backdoor
@@ -65,7 +65,7 @@ async def sources(person: Person) -> list[FundingSourceRow]:
 
 
 async def events(person: Person) -> list[SecurityEventKind]:
-    [page] = await security.security_events_of(person.ctx(), [await person.row()])
+    [page] = await security.security_events_of(person.ctx(), [person.as_viewer])
     return [edge.node.kind for edge in page.edges]
 
 
@@ -76,8 +76,10 @@ def id_of(source: FundingSourceRow) -> str:
 async def go_on(app: App, **later: float) -> None:
     """What the worker does of all that is due after a while: `seconds`, `minutes`, `hours`."""
 
+    context = Context(app, None)
+
     def now() -> datetime:
-        return datetime.now(UTC) + timedelta(**later)
+        return context.now() + timedelta(**later)
 
     while (taken := await intents.take(app, now())) is not None:
         await intents.see_to(app, taken, now)

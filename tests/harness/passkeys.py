@@ -58,10 +58,10 @@ async def refused(app: App, answer: Json) -> UserError:
 
 
 async def events_of(person: Person) -> list[SecurityEventRow]:
-    [page] = await security.security_events_of(person.ctx(), [await person.row()], first=100)
+    [page] = await security.security_events_of(person.ctx(), [person.as_viewer], first=100)
     return [edge.node for edge in page.edges]
 
 
 async def names_of(person: Person) -> list[str]:
-    [found] = await passkeys.passkeys_of(person.ctx(), [await person.row()])
+    [found] = await passkeys.passkeys_of(person.ctx(), [person.as_viewer])
     return [passkey.name for passkey in found]

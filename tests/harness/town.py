@@ -24,7 +24,7 @@ from resolvers.inputs import MoneyAsked
 from resolvers.payments import RecipientAsked
 from resolvers.posts import PostRow
 from resolvers.transfers import Moved
-from resolvers.users import UserRow
+from resolvers.users import UserRow, ViewerRow
 from resolvers.wallets import Balance, WalletRow
 from schema import OperationContext, core_schema
 from server.errors import present
@@ -89,6 +89,11 @@ class Person:
             kind=TokenKind.ACCESS, token_id=new_id(), scopes=frozenset(scopes), spend_limit=spend_limit
         )
         return Person(self.app, self.id, self.handle, viewer)
+
+    @property
+    def as_viewer(self) -> ViewerRow:
+        """The row on which hangs what only they see."""
+        return ViewerRow(self.id)
 
     async def row(self) -> UserRow:
         """What stands of them now."""

@@ -114,7 +114,7 @@ class Scene(NamedTuple):
         moved += [await ada.tops_up("20", key=_key(5))]
         await eve.deletes(posts[4])
         await eve.blocks(ada)
-        [sources] = await funding_sources_of(ada.ctx(), [await ada.row()])
+        [sources] = await funding_sources_of(ada.ctx(), [ada.as_viewer])
         [entries] = await entries_of(ada.ctx(), [WalletRow(ada.id)])
         ids = [ada.public_id, ben.public_id, eve.public_id, *map(id_of, posts)]
         kinds = (Kind.TIP, Kind.TIP, Kind.PAYMENT, Kind.TIP, Kind.TOP_UP)

@@ -116,7 +116,7 @@ class Scene:
 
     async def used(self) -> dict[str, int]:
         """What is used of Ada's limits."""
-        [states] = await limits.limits_of(self.ada.ctx(), [await self.ada.row()])
+        [states] = await limits.limits_of(self.ada.ctx(), [self.ada.as_viewer])
         return {state.name: state.used.minor_units for state in states if state.used.minor_units}
 
     async def intent(self, moved: Moved) -> IntentRow:

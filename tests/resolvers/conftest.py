@@ -16,6 +16,7 @@ from tests.harness.networks import Network, Networks, Vaulted
 from tests.harness.still_clock import StillClock
 from tests.harness.town import Town
 from tests.resolvers.on_its_way import Scene
+from tests.resolvers.travel import Travel
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +24,17 @@ def _same_day(monkeypatch: pytest.MonkeyPatch) -> None:
     """No midnight, at which limits begin anew, falls into a test."""
     shift = timedelta(hours=2) if datetime.now(UTC).hour == 23 else timedelta()
     monkeypatch.setattr(Context, "now", lambda _: datetime.now(UTC) - shift)
+
+
+@pytest.fixture
+def travel(monkeypatch: pytest.MonkeyPatch) -> Travel:
+    """Lets time pass."""
+    now = Context.now
+
+    def go(distance: timedelta) -> None:
+        monkeypatch.setattr(Context, "now", lambda context: now(context) + distance)
+
+    return go
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Accounts: signing up, in and out, and access tokens. No secret is kept, only what checks it."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -21,6 +20,7 @@ from resolvers.ids import Kind, public_id
 from tests.harness.audits import contents, everything_stored
 from tests.harness.backdoor import Backdoor
 from tests.harness.town import Person, Town, money, refusal
+from tests.resolvers.travel import Travel
 
 PASSWORD = "correct horse battery"
 ALL = frozenset(TokenScope)
@@ -50,25 +50,12 @@ async def new_token(
 
 
 async def listed(person: Person) -> list[str]:
-    [tokens] = await accounts.access_tokens_of(person.ctx(), [await person.row()])
+    [tokens] = await accounts.access_tokens_of(person.ctx(), [person.as_viewer])
     return [token.name for token in tokens]
 
 
 pytestmark = pytest.mark.usefixtures("quick_passwords")
 HASHER, NO_PASSWORD = accounts._hasher, accounts._NO_PASSWORD
-
-
-Travel = Callable[[timedelta], None]
-
-
-@pytest.fixture
-def travel(monkeypatch: pytest.MonkeyPatch) -> Travel:
-    """Lets time pass."""
-
-    def go(distance: timedelta) -> None:
-        monkeypatch.setattr(Context, "now", lambda _: datetime.now(UTC) + distance)
-
-    return go
 
 
 # Signing up, in and out
@@ -297,7 +284,7 @@ async def test_every_secret_is_another(town: Town) -> None:
 
 async def test_an_expired_token_is_nobodys(town: Town, app: App, travel: Travel) -> None:
     ada = await town.person("ada")
-    made = await new_token(ada, expires_at=datetime.now(UTC) + timedelta(hours=1))
+    made = await new_token(ada, expires_at=ada.ctx().now() + timedelta(hours=1))
     assert await authenticate(app, made.secret) is not None
     travel(timedelta(hours=1, seconds=1))
     assert await authenticate(app, made.secret) is None
@@ -374,8 +361,7 @@ async def test_only_its_owner_revokes_a_token(town: Town, app: App, backdoor: Ba
 async def test_a_session_is_no_access_token(app: App) -> None:
     signed = await sign_up(app)
     ctx = signed.ctx(app)
-    user = (await users.users_by_id(ctx, [signed.viewer.user_id]))[signed.viewer.user_id]
-    assert await accounts.access_tokens_of(ctx, [user]) == [[]]
+    assert await accounts.access_tokens_of(ctx, [users.ViewerRow(signed.viewer.user_id)]) == [[]]
     assert await accounts.tokens_by_id(ctx, [signed.viewer.token_id]) == {}
     session_id = public_id(Kind.TOKEN, signed.viewer.token_id)
     assert isinstance(await refusal(accounts.revoke_access_token(ctx, session_id)), InputError)

@@ -35,7 +35,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[datetime]:
 async def earned(
     person: Person, from_: datetime = LONG_AGO, to: datetime = FAR_OFF, currency: Currency = USD
 ) -> Earnings:
-    [found] = await earnings.earnings_of(person.ctx(), [await person.row()], from_=from_, to=to, currency=currency)
+    [found] = await earnings.earnings_of(person.ctx(), [person.as_viewer], from_=from_, to=to, currency=currency)
     return found
 
 

@@ -27,7 +27,7 @@ async def thaws_account(town: Town, person: Person) -> bool:
 
 
 async def kinds_of(person: Person) -> list[SecurityEventKind]:
-    [page] = await security.security_events_of(person.ctx(), [await person.row()])
+    [page] = await security.security_events_of(person.ctx(), [person.as_viewer])
     return [edge.node.kind for edge in page.edges]
 
 

@@ -42,7 +42,7 @@ async def exceeded(work: Awaitable[Any]) -> LimitState:
 
 
 async def states_of(person: Person) -> list[LimitState]:
-    [states] = await limits.limits_of(person.ctx(), [await person.row()])
+    [states] = await limits.limits_of(person.ctx(), [person.as_viewer])
     return states
 
 
@@ -380,5 +380,5 @@ async def test_without_money_limits_an_account_is_free_and_a_token_is_not(app: A
     ada, ben = await town.people("ada", "ben")
     await ada.tops_up("1000000")
     await ada.sends(ben, "900000")
-    assert await limits.limits_of(ada.ctx(), [await ada.row()]) == [[]]
+    assert await limits.limits_of(ada.ctx(), [ada.as_viewer]) == [[]]
     assert (await exceeded(token(ada, Money(5_00, USD)).sends(ben, "5.01"))).name == TOKEN_SPEND

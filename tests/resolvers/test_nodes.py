@@ -52,7 +52,7 @@ async def house(town: Town) -> House:
     [page] = await wallets.entries_of(ada.ctx(), [WalletRow(ada.id)])
     line = page.edges[0].node
     [session] = (await sessions.sessions_by_id(ada.ctx(), [ada.viewer.token_id])).values()
-    [events] = await security.security_events_of(ada.ctx(), [await ada.row()], first=1)
+    [events] = await security.security_events_of(ada.ctx(), [ada.as_viewer], first=1)
     event = events.edges[0].node
     given_back = await refunds.refund_transfer(ben.ctx(), public_id(Kind.PAYMENT, payment.id), None, key=new_key())
     payment = (await transfers.transfers_by_id(ada.ctx(), [payment.id]))[payment.id]

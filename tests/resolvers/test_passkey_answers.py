@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -32,6 +32,7 @@ from tests.harness.passkeys import (
     signs_in,
 )
 from tests.harness.town import Town, refusal
+from tests.resolvers.travel import Travel
 
 pytestmark = pytest.mark.usefixtures("quick_passwords")
 
@@ -70,19 +71,6 @@ async def test_a_challenge_holds_in_another_process_too(town: Town, app: App) ->
     answer = ada.phone.get(await options_of(app))
     there = replace(app, tries=TriesInMemory())
     await passkeys.sign_in(Context(there, None), answer)
-
-
-Travel = Callable[[timedelta], None]
-
-
-@pytest.fixture
-def travel(monkeypatch: pytest.MonkeyPatch) -> Travel:
-    """Lets time pass."""
-
-    def go(distance: timedelta) -> None:
-        monkeypatch.setattr(Context, "now", lambda _: datetime.now(UTC) + distance)
-
-    return go
 
 
 async def test_a_challenge_holds_for_five_minutes_and_is_then_forgotten(

@@ -71,7 +71,7 @@ async def test_passkeys_are_listed_newest_first_with_when_they_were_used(town: T
     assert await names_of(ada.person) == ["Key ring", "Phone"]
     assert ada.passkey.last_used_at is None
     await signs_in(app, ada.phone)
-    [_, phone] = (await passkeys.passkeys_of(ada.person.ctx(), [await ada.person.row()]))[0]
+    [_, phone] = (await passkeys.passkeys_of(ada.person.ctx(), [ada.person.as_viewer]))[0]
     assert phone.last_used_at is not None
     assert phone.sign_count == ada.phone.keys[0].count == 1
 

@@ -135,7 +135,7 @@ async def test_lack_of_money_is_told_before_any_rule(town: Town) -> None:
 
 async def test_rules_are_no_limits_that_a_client_is_shown(town: Town) -> None:
     ada = await town.person("ada", "1")
-    [states] = await limits.limits_of(ada.ctx(), [await ada.row()])
+    [states] = await limits.limits_of(ada.ctx(), [ada.as_viewer])
     assert {state.name for state in states} == {limit.name for limit in limits.LIMITS}
 
 

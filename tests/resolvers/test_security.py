@@ -36,7 +36,7 @@ def request(app: App, viewer: Viewer | None = None) -> Context:
 
 
 async def events_of(person: Person, first: int = 100) -> list[SecurityEventRow]:
-    [page] = await security.security_events_of(person.ctx(), [await person.row()], first=first)
+    [page] = await security.security_events_of(person.ctx(), [person.as_viewer], first=first)
     return [edge.node for edge in page.edges]
 
 
@@ -222,7 +222,7 @@ async def test_events_are_listed_newest_first_in_pages(town: Town) -> None:
     assert everything == sorted(everything, key=lambda event: event.id, reverse=True)
     found, after = [], None
     while True:
-        [page] = await security.security_events_of(ada.ctx(), [await ada.row()], first=2, after=after)
+        [page] = await security.security_events_of(ada.ctx(), [ada.as_viewer], first=2, after=after)
         found += [edge.node for edge in page.edges]
         if not page.page_info.has_next_page:
             break

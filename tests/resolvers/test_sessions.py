@@ -27,7 +27,7 @@ async def signed_in(app: App, handle: str = "ada") -> tuple[str, Person]:
 
 
 async def sessions_of(person: Person) -> list[TokenRow]:
-    [page] = await sessions.sessions_of(person.ctx(), [await person.row()])
+    [page] = await sessions.sessions_of(person.ctx(), [person.as_viewer])
     return [edge.node for edge in page.edges]
 
 
@@ -101,7 +101,7 @@ async def test_every_revoked_session_is_written_to_the_security_events(town: Tow
     await sessions.revoke_session(ada.ctx(), id_of(other.viewer))
     await sessions.revoke_other_sessions(ada.ctx())
     await sessions.revoke_other_sessions(ada.ctx())
-    [page] = await security.security_events_of(ada.ctx(), [await ada.row()])
+    [page] = await security.security_events_of(ada.ctx(), [ada.as_viewer])
     revoked = [edge.node for edge in page.edges if edge.node.kind is SecurityEventKind.SESSION_REVOKED]
     assert len(revoked) == 2
     assert revoked[1].subject_id == other.viewer.token_id

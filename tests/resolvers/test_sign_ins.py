@@ -64,17 +64,17 @@ async def test_what_is_revoked_while_the_database_is_asked_is_not_kept_in_mind(
 ) -> None:
     signed = await sign_up(app)
     revoked = False
-    fetch = type(app.database).ask
+    book = type(app.database).book
 
     def revoking_behind(database: Any, asks: Any) -> Any:
         nonlocal revoked
-        answers = fetch(database, asks)
+        booking = book(database, asks)
         if not revoked:
             revoked = True
             app.sign_ins.forget([signed.viewer.token_id])
-        return answers
+        return booking
 
-    monkeypatch.setattr(type(app.database), "ask", revoking_behind)
+    monkeypatch.setattr(type(app.database), "book", revoking_behind)
     assert await authenticate(app, signed.secret) == signed.viewer, "it held when the database was asked"
     assert not app.sign_ins._known
     assert await authenticate(app, signed.secret) == signed.viewer

@@ -49,7 +49,7 @@ async def test_what_the_operator_grants_is_the_least_there_is(app: App, town: To
     for granted, tier in ((Tier.TRUSTED, Tier.TRUSTED), (Tier.VERIFIED, Tier.VERIFIED), (Tier.NEW, Tier.VERIFIED)):
         await tiers.grant(town.stranger(), ada.id, granted)
         assert await tier_of(app, secret) is tier
-    [page] = await security.security_events_of(ada.ctx(), [await ada.row()])
+    [page] = await security.security_events_of(ada.ctx(), [ada.as_viewer])
     kinds = [edge.node.kind for edge in page.edges]
     assert kinds.count(SecurityEventKind.TIER_GRANTED) == 3
 
