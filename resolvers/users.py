@@ -16,10 +16,11 @@ from resolvers.context import Context, TokenScope
 from resolvers.errors import NotFoundError, NotPermittedError, Refused
 from resolvers.ids import Kind, key_of
 from resolvers.pagination import After, First, Listing, Page, window, with_nodes
+from resolvers.prefetching import prefetched
 
 
 class UserRow(NamedTuple):
-    """A person, with what is counted about them."""
+    """A person."""
 
     id: UUID
     handle: str
@@ -27,6 +28,12 @@ class UserRow(NamedTuple):
     bio: str | None
     avatar_url: str | None
     created_at: datetime
+
+
+class CountersRow(NamedTuple):
+    """What is counted about a person."""
+
+    user_id: UUID
     follower_count: int
     following_count: int
     post_count: int
@@ -52,10 +59,12 @@ class IdRow(NamedTuple):
     id: UUID
 
 
-_USER = select(*columns_of(UserRow, User, UserCounters)).join(UserCounters, col(UserCounters.user_id) == User.id)
+_USER = select(*columns_of(UserRow, User))
 
 users_by_ids = Query(UserRow, _USER.where(any_of(User.id)))
 _by_handle = Query(UserRow, _USER.where(col(User.handle) == bindparam("handle")))
+
+_counters = Query(CountersRow, select(*columns_of(CountersRow, UserCounters)).where(any_of(UserCounters.user_id)))
 
 _FOLLOW = columns_of(FollowRow, Follow)
 _followers: Listing[FollowRow] = Listing(
@@ -118,6 +127,31 @@ async def user_by_handle(ctx: Context, handle: str) -> UserRow | None:
     """The user with this handle, in whatever case it is written."""
     written = inputs.known_handle(handle)
     return None if written is None else await ctx.database.first(_by_handle, handle=written)
+
+
+@prefetched(UserRow, "id", _counters, "user_id")
+async def follower_count_of(ctx: Context, users: list[UserRow]) -> list[int]:
+    """How many follow each user."""
+    return [row.follower_count for row in await counters_of(ctx, users)]
+
+
+@prefetched(UserRow, "id", _counters, "user_id")
+async def following_count_of(ctx: Context, users: list[UserRow]) -> list[int]:
+    """How many each user follows."""
+    return [row.following_count for row in await counters_of(ctx, users)]
+
+
+@prefetched(UserRow, "id", _counters, "user_id")
+async def post_count_of(ctx: Context, users: list[UserRow]) -> list[int]:
+    """How many posts each user has."""
+    return [row.post_count for row in await counters_of(ctx, users)]
+
+
+async def counters_of(ctx: Context, users: list[UserRow]) -> list[CountersRow]:
+    """What is counted about each user."""
+    rows = await ctx.database.fetch(_counters, keys=[user.id for user in users])
+    by_user = {row.user_id: row for row in rows}
+    return [by_user[user.id] for user in users]
 
 
 async def followers_of(

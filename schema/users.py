@@ -34,9 +34,9 @@ class User(Node):
     following: Annotated["UserConnection", strawberry.lazy("schema.users")] = edge(
         users.following_of, "Whom they follow, newest first."
     )
-    follower_count: int = strawberry.field(description="How many follow them.")
-    following_count: int = strawberry.field(description="How many they follow.")
-    post_count: int = strawberry.field(description="How many posts they have, replies included.")
+    follower_count: int = edge(users.follower_count_of, "How many follow them.")
+    following_count: int = edge(users.following_count_of, "How many they follow.")
+    post_count: int = edge(users.post_count_of, "How many posts they have, replies included.")
     viewer_is_following: bool = edge(users.viewer_is_following, "Whether the viewer follows them.")
     viewer_has_blocked: bool = edge(users.viewer_has_blocked, "Whether the viewer has blocked them.")
     viewer_can_tip: bool = edge(users.viewer_can_tip, "Whether the viewer may tip their posts.")

@@ -29,6 +29,14 @@ class _Known(NamedTuple):
     rows: list[Any]
 
 
+class _Ahead(NamedTuple):
+    prefetch: Prefetch
+    source: int
+    """The place of the read whose rows have the keys."""
+    place: int
+    """The place of the read itself."""
+
+
 class Gathering(Reader):
     """The reads of one operation: what its fields ask for at once makes one trip to the database.
 
@@ -41,6 +49,8 @@ class Gathering(Reader):
         """By the type of the rows behind which they are read."""
         self._database = database
         self._booking: Booking | None = None
+        self._ahead: list[_Ahead] = []
+        """What of the booking will be asked for next."""
         self._under_way: set[asyncio.Future[Any]] = set()
         self._known: dict[Query[Any], list[_Known]] = {}
 
@@ -50,6 +60,8 @@ class Gathering(Reader):
         booking = self._booking
         if booking is None or booking.left:
             booking = self._booking = self._book([])
+            self._ahead = []
+        ahead = self._ahead
         place = self._place(booking.what, query, params)
         try:
             answers = await booking.answer
@@ -61,8 +73,7 @@ class Gathering(Reader):
             # One of them is at fault: it must not take the others with it.
             [rows] = await self._book([booking.what[place]]).answer
             return rows  # type: ignore[no-any-return]
-        if query.row in self.prefetches:
-            self._keep(booking.what, place, answers)
+        self._keep(ahead, answers)
         return answers[place]  # type: ignore[no-any-return]
 
     async def first(self, query: Query[Row], **params: Any) -> Row | None:
@@ -85,22 +96,30 @@ class Gathering(Reader):
         return booking
 
     def _place(self, asks: list[Ask], query: Query[Any], params: dict[str, Any]) -> int:
-        """Where a read stands among those that go together. Behind a new one stands what will be asked for next."""
+        """Where a read stands among those that go together."""
         for place, ask in enumerate(asks):
             if ask.query is query and ask.params == params:
                 return place
         place = len(asks)
         asks.append(Ask(query, params))
-        asks += [
-            Ask(prefetch.query, {**prefetch.params, "keys": KeysFrom(place, prefetch.column)})
-            for prefetch in self.prefetches.get(query.row, ())
-        ]
+        if query.row in self.prefetches:
+            self._add_ahead(asks, place, (query.row,))
         return place
 
-    def _keep(self, asks: list[Ask], place: int, answers: list[list[Any]]) -> None:
-        for number, prefetch in enumerate(self.prefetches[asks[place].query.row], start=place + 1):
-            known = _Known(prefetch, values_of(answers[place], prefetch.column), answers[number])
+    def _add_ahead(self, asks: list[Ask], source: int, above: tuple[type[Any], ...]) -> None:
+        """Adds what will be asked for behind a read, and behind that, but nothing behind rows of its own type."""
+        for prefetch in self.prefetches.get(asks[source].query.row, ()):
+            place, row = len(asks), prefetch.query.row
+            asks.append(Ask(prefetch.query, {**prefetch.params, "keys": KeysFrom(source, prefetch.column)}))
+            self._ahead.append(_Ahead(prefetch, source, place))
+            if row not in above:
+                self._add_ahead(asks, place, (*above, row))
+
+    def _keep(self, ahead: list[_Ahead], answers: list[list[Any]]) -> None:
+        for prefetch, source, place in ahead:
+            known = _Known(prefetch, values_of(answers[source], prefetch.column), answers[place])
             self._known.setdefault(prefetch.query, []).append(known)
+        ahead.clear()
 
     def _known_rows(self, query: Query[Row], params: dict[str, Any]) -> list[Row] | None:
         keys = set(params["keys"])

@@ -24,7 +24,7 @@ from resolvers.inputs import MoneyAsked
 from resolvers.payments import RecipientAsked
 from resolvers.posts import PostRow
 from resolvers.transfers import Moved
-from resolvers.users import UserRow, ViewerRow
+from resolvers.users import CountersRow, UserRow, ViewerRow
 from resolvers.wallets import Balance, WalletRow
 from schema import OperationContext, core_schema
 from server.errors import present
@@ -98,6 +98,10 @@ class Person:
     async def row(self) -> UserRow:
         """What stands of them now."""
         return (await users.users_by_id(self.ctx(), [self.id]))[self.id]
+
+    async def counters(self) -> CountersRow:
+        """What is counted about them now."""
+        return (await users.counters_of(self.ctx(), [await self.row()]))[0]
 
     async def post(
         self, text: str = "Hello", *, reply_to: PostRow | None = None, quote_of: PostRow | None = None

@@ -121,7 +121,7 @@ async def test_a_block_ends_following_both_ways_and_the_counts_follow(town: Town
         await one.follows(other)
     for _ in range(2):
         await ada.blocks(ben)
-        assert [(row.follower_count, row.following_count) for row in (await ada.row(), await ben.row())] == [
+        assert [(row.follower_count, row.following_count) for row in (await ada.counters(), await ben.counters())] == [
             (1, 1),
             (0, 0),
         ]
@@ -138,14 +138,15 @@ async def test_a_block_ends_following_one_way_and_the_counts_follow(
     fan, star = await town.people("fan", "star")
     await fan.follows(star)
     await (fan.blocks(star) if blocker == "fan" else star.blocks(fan))
-    assert ((await fan.row()).following_count, (await star.row()).follower_count) == (0, 0)
+    assert ((await fan.counters()).following_count, (await star.counters()).follower_count) == (0, 0)
     assert await miscounts(backdoor) == []
 
 
 async def test_one_can_stop_following_whom_one_has_blocked(town: Town) -> None:
     ada, ben = await town.people("ada", "ben")
     await ada.blocks(ben)
-    assert (await ada.follows(ben, on=False)).follower_count == 0
+    await ada.follows(ben, on=False)
+    assert (await ben.counters()).follower_count == 0
 
 
 async def test_nobody_blocks_themselves(town: Town) -> None:
@@ -193,7 +194,7 @@ async def test_the_profile_stays_readable(town: Town, blocker: str) -> None:
     await (ada.blocks(ben) if blocker == "ada" else ben.blocks(ada))
     found = await users.user_by_handle(ada.ctx(), "ben")
     assert found is not None
-    assert (found.display_name, found.follower_count) == ("Ben", 0)
+    assert (found.display_name, (await ben.counters()).follower_count) == ("Ben", 0)
     assert (await users.users_by_id(ada.ctx(), [ben.id]))[ben.id] == found
 
 
@@ -202,7 +203,7 @@ async def test_people_who_follow_and_block_each_other_at_once_are_counted_right(
     pairs = [(one, other) for one in people for other in people if one is not other]
     await asyncio.gather(*(one.follows(other) for one, other in pairs))
     await asyncio.gather(*(one.blocks(other) for one, other in pairs))
-    assert [(await person.row()).follower_count for person in people] == [0] * 5
+    assert [(await person.counters()).follower_count for person in people] == [0] * 5
     assert await miscounts(backdoor) == []
     await asyncio.gather(*(one.blocks(other, on=False) for one, other in pairs))
     acts = [act for one, other in pairs for act in (one.follows(other), other.blocks(one))]
