@@ -5,6 +5,7 @@ import hashlib
 import secrets
 from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime, timedelta
+from functools import lru_cache
 from math import ceil
 from typing import NamedTuple
 from uuid import UUID
@@ -16,7 +17,6 @@ from sqlmodel import col
 
 from models.accounts import Credential, Token, TokenKind
 from models.database import Command, Query, Transaction, UniqueError, any_of, columns_of, insert
-from models.limits import Tier
 from models.money import Currency, Money
 from models.security import SecurityEventKind
 from models.transfers import Rail
@@ -60,9 +60,23 @@ class TokenRow(NamedTuple):
     @property
     def spend_limit_per_day(self) -> Money | None:
         """How much the token may spend in 24 hours; None for no limit but the account's."""
-        if self.spend_limit is None or self.spend_limit_currency is None:
-            return None
-        return Money(self.spend_limit, self.spend_limit_currency)
+        return _spend_limit(self)
+
+
+class _SignInRow(NamedTuple):
+    """What a request needs to know of its token, and of the token's owner."""
+
+    id: UUID
+    user_id: UUID
+    kind: TokenKind
+    scopes: str
+    spend_limit: int | None
+    spend_limit_currency: Currency | None
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+    granted: int
+    verified: bool
 
 
 class NewToken(NamedTuple):
@@ -78,7 +92,10 @@ class _CredentialRow(NamedTuple):
 
 
 _TOKEN = select(*columns_of(TokenRow, Token))
-_by_secret = Query(TokenRow, _TOKEN.where(col(Token.secret_hash) == bindparam("secret_hash")))
+_OF_TOKEN = [getattr(Token, name) for name in _SignInRow._fields if name in Token.model_fields]
+_by_secret = Query(
+    _SignInRow, select(*_OF_TOKEN, *tiers.STANDING).where(col(Token.secret_hash) == bindparam("secret_hash"))
+)
 _by_ids = Query(TokenRow, _TOKEN.where(any_of(Token.id)))
 _of_users = Query(
     TokenRow,
@@ -118,9 +135,7 @@ async def authenticate(app: App, secret: str) -> Viewer | None:
     if known is not None:
         return known
     revision = app.sign_ins.revision
-    row, tier = await asyncio.gather(  # in one trip
-        ctx.database.first(_by_secret, secret_hash=hashed), tiers.tier_behind(ctx.database, hashed)
-    )
+    row = await ctx.database.first(_by_secret, secret_hash=hashed)
     if row is None or row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
         return None
     if row.kind is TokenKind.DEMO and not app.policy.demo:
@@ -128,7 +143,7 @@ async def authenticate(app: App, secret: str) -> Viewer | None:
     if row.last_used_at is None or now - row.last_used_at > LAST_USED_PRECISION:
         async with ctx.database.transaction() as transaction:
             await transaction.run(_touch, token_id=row.id, moment=now)
-    viewer = _viewer(row, tier)
+    viewer = _viewer(row)
     app.sign_ins.keep(hashed, viewer, now, row.expires_at, revision=revision)
     return viewer
 
@@ -278,7 +293,9 @@ async def begin(ctx: Context, user_id: UUID, kind: SecurityEventKind, also: Work
     token = _whole(ctx, user_id, TokenKind.SESSION, "Session", expires_at)
     session = Session(_new_secret(), expires_at)
     await _keep(ctx, token, session.secret, ctx.event(kind, token.id, user_id=user_id), also=also)
-    ctx.viewer = _viewer(token, await tiers.tier_behind(ctx.database, _hashed(session.secret)))
+    row = await ctx.database.first(_by_secret, secret_hash=_hashed(session.secret))
+    assert row is not None, "it was written a moment ago"
+    ctx.viewer = _viewer(row)
     ctx.session = session
     return session
 
@@ -307,9 +324,20 @@ async def revoke(ctx: Context, token_ids: list[UUID], kind: SecurityEventKind) -
     ctx.app.sign_ins.forget(token_ids)
 
 
-def _viewer(token: TokenRow, tier: Tier) -> Viewer:
-    scopes = frozenset(scopes_of(token))
-    return Viewer(token.user_id, token.id, token.kind, scopes, token.spend_limit_per_day, tier)
+def _viewer(row: _SignInRow) -> Viewer:
+    tier = tiers.tier_of(row.granted, row.verified)
+    return Viewer(row.user_id, row.id, row.kind, _scope_set(row.scopes), _spend_limit(row), tier)
+
+
+@lru_cache(maxsize=64)
+def _scope_set(scopes: str) -> frozenset[TokenScope]:
+    return frozenset(map(TokenScope, scopes.split()))
+
+
+def _spend_limit(token: TokenRow | _SignInRow) -> Money | None:
+    if token.spend_limit is None or token.spend_limit_currency is None:
+        return None
+    return Money(token.spend_limit, token.spend_limit_currency)
 
 
 def seconds(wait: float) -> str:

@@ -4,39 +4,35 @@ A tier comes from what is linked, a card or a bank account that is known to be t
 one counts.
 """
 
-from typing import NamedTuple
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import bindparam, exists, func, select
 from sqlmodel import col
 
 from models.accounts import Token
-from models.database import Command, Query, Transaction, insert
-from models.database.connection import Reader
+from models.database import Command, Transaction, insert
 from models.funding import FundingSource
 from models.limits import GrantedTier, Tier
 from models.security import SecurityEventKind
 from resolvers import security
 from resolvers.context import Context
 
-
-class _StandingRow(NamedTuple):
-    granted: int
-    verified: bool
-
-
-_VERIFIED = exists().where(
-    col(FundingSource.user_id) == col(Token.user_id),
-    col(FundingSource.verified),
-    col(FundingSource.removed_at).is_(None),
+STANDING: tuple[Any, ...] = (
+    func.coalesce(
+        select(col(GrantedTier.tier)).where(col(GrantedTier.user_id) == col(Token.user_id)).scalar_subquery(), 0
+    ).label("granted"),
+    exists()
+    .where(
+        col(FundingSource.user_id) == col(Token.user_id),
+        col(FundingSource.verified),
+        col(FundingSource.removed_at).is_(None),
+    )
+    .label("verified"),
 )
-_standing = Query(
-    _StandingRow,
-    select(func.coalesce(col(GrantedTier.tier), 0).label("granted"), _VERIFIED.label("verified"))
-    .select_from(Token)
-    .outerjoin(GrantedTier, col(GrantedTier.user_id) == col(Token.user_id))
-    .where(col(Token.secret_hash) == bindparam("secret_hash")),
-)
+"""Columns beside those of a token, from which the tier of its owner follows: what was granted, and if one is known."""
+
+
 _grant = Command(
     insert(GrantedTier)
     .values({name: bindparam(name) for name in GrantedTier.model_fields})
@@ -47,12 +43,9 @@ _grant = Command(
 )
 
 
-async def tier_behind(reader: Reader, secret_hash: bytes) -> Tier:
-    """The tier of whose secret this is."""
-    row = await reader.first(_standing, secret_hash=secret_hash)
-    if row is None:
-        return Tier.NEW
-    return max(Tier(row.granted), Tier.VERIFIED if row.verified else Tier.NEW)
+def tier_of(granted: int, verified: bool) -> Tier:
+    """The tier of who stands like this."""
+    return max(Tier(granted), Tier.VERIFIED if verified else Tier.NEW)
 
 
 async def grant(ctx: Context, user_id: UUID, tier: Tier) -> None:

@@ -77,7 +77,7 @@ async def test_a_frozen_token_moves_no_money_while_its_owner_and_other_tokens_do
     ada, ben = await town.newcomer("ada"), await town.person("ben")
     await ada.tops_up("100")
     made = [await accounts.create_access_token(ada.ctx(), "An app", [TokenScope.PAY], None, None) for _ in range(2)]
-    frozen, other = (Person(ada.app, ada.id, "ada", accounts._viewer(new.token, ada.viewer.tier)) for new in made)
+    frozen, other = [Person(ada.app, ada.id, "ada", await accounts.authenticate(ada.app, new.secret)) for new in made]
     subject = await freezes.subject_named(town.stranger(), public_id(Kind.TOKEN, made[0].token.id))
     assert subject == Subject(made[0].token.id, ada.id)
     await frozen.sends(ben)
