@@ -19,6 +19,7 @@ class Deadlines:
         """When each task began, the oldest first."""
         self._cut: set[asyncio.Task[Any]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def keep(self, work: Awaitable[Result]) -> Result:
         """The result of the work. Raises TimeoutError when it takes too long, and cancels it then."""
@@ -26,7 +27,8 @@ class Deadlines:
         assert task is not None, "operations run in tasks"
         now = self._began[task] = loop.time()
         cancelling = task.cancelling()
-        if self._timer is None:
+        if self._timer is None or self._loop is not loop:
+            self._loop = loop
             self._timer = loop.call_at(now + self._seconds, self._look, loop)
         try:
             return await work

@@ -70,13 +70,13 @@ class _Run:
         try:
             while edges:
                 asked = self._begin(edges)
-                waiting += [one for one in asked if one.ask.result is not None]
-                below = self._fill([one for one in asked if one.ask.result is None])
+                waiting += [one for one in asked if one.ask.waits_for is not None]
+                below = self._fill([one for one in asked if one.ask.waits_for is None])
                 # What several edges ask for together is read once: that one of them has begun, others do not know.
                 later += [edge for edge in below if edge.shared]
                 edges = [edge for edge in below if not edge.shared]
         finally:  # what has begun, the careful way shall have
-            await wait(list({id(one.ask): one.ask for one in waiting}.values()))
+            await wait({id(one.ask): one.ask for one in waiting}.values())
         return later + self._fill(waiting)
 
     def _begin(self, edges: list[Edge]) -> "list[_Asked]":

@@ -51,6 +51,10 @@ class _Portable(TypeDecorator[Any]):
     def from_sqlite(self, value: Any) -> Any:
         return value
 
+    def column_from_sqlite(self, values: Sequence[Any]) -> list[Any]:
+        """All values of a column, or None where there are none."""
+        return [None if value is None else self.from_sqlite(value) for value in values]
+
     def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
         if dialect.name != "sqlite" or type(self).to_sqlite is _Portable.to_sqlite:
             return None
@@ -77,6 +81,9 @@ class Id(_Portable):
 
     def from_sqlite(self, value: bytes) -> UUID:
         return FastUUID(value)
+
+    def column_from_sqlite(self, values: Sequence[bytes | None]) -> list[UUID | None]:
+        return [None if value is None else FastUUID(value) for value in values]
 
 
 class Ids(_Portable):
@@ -125,6 +132,9 @@ class Timestamp(_Portable):
     def from_sqlite(self, value: int) -> datetime:
         return EPOCH + timedelta(microseconds=value)
 
+    def column_from_sqlite(self, values: Sequence[int | None]) -> list[datetime | None]:
+        return [None if value is None else EPOCH + timedelta(0, 0, value) for value in values]
+
 
 class Flag(_Portable):
     """True or false; 1 or 0 on SQLite."""
@@ -158,6 +168,16 @@ class Choice(TypeDecorator[Any]):
 
 BigInt: Any = BigInteger().with_variant(Integer(), "sqlite")
 """A 64-bit integer on both databases."""
+
+
+def column_processor(type_: TypeEngine[Any], dialect: Dialect) -> Callable[[Sequence[Any]], list[Any]] | None:
+    """What makes Python's values of those that a driver gives for a column; None where they are the same."""
+    process = type_.dialect_impl(dialect).result_processor(dialect, None)
+    if process is None:
+        return None
+    if isinstance(type_, _Portable):
+        return type_.column_from_sqlite  # a call for each value would cost as much as what it does
+    return lambda values: list(map(process, values))
 
 
 def choice(choices: type[StrEnum]) -> Any:

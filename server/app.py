@@ -92,7 +92,7 @@ def create_app(settings: Settings) -> Starlette:
             Mount(page.PATH, page.files()),
         ],
         middleware=[
-            Middleware(telemetry.AccessLog),
+            *([Middleware(telemetry.AccessLog)] if settings.log_level == "debug" else ()),
             Middleware(SecurityHeaders),
             *allowing(settings.allowed_origins),
             Middleware(MaskErrors),

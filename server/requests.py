@@ -1,7 +1,8 @@
 """Reads an operation out of an HTTP request, as GraphQL over HTTP says, or refuses the request."""
 
-import asyncio
 import re
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -9,6 +10,7 @@ import orjson
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
+from execution.deadlines import Deadlines
 from execution.operations import Request
 from server.answers import HttpError, MediaType, bad_request
 
@@ -18,15 +20,29 @@ MAX_PARAMETERS = 16
 MAX_DEPTH = 64
 BODY_SECONDS = 15.0
 
+_HEADERS = "hatful.headers"
+"""Where a request's scope has its headers by their names, once somebody has asked for one."""
 _SHA256 = re.compile("[0-9a-fA-F]{64}")
 
 Parameters = dict[str, Any]
 
+_deadlines = Deadlines(BODY_SECONDS)
+
 
 def header(scope: Scope, name: bytes) -> str | None:
     """A header's value, or None; the values of a repeated one with commas between them."""
-    values = [value for key, value in scope["headers"] if key == name]
-    return b", ".join(values).decode("latin-1") if values else None
+    headers: dict[bytes, bytes] | None = scope.get(_HEADERS)
+    if headers is None:
+        headers = scope[_HEADERS] = _joined(scope["headers"])
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")
+
+
+def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    joined: dict[bytes, bytes] = {}
+    for name, value in headers:
+        joined[name] = value if name not in joined else joined[name] + b", " + value
+    return joined
 
 
 def refuse_upgrade(scope: Scope) -> None:
@@ -87,13 +103,18 @@ def _object(parameters: Any) -> Parameters:
 
 
 def _require_json(scope: Scope) -> None:
-    media_type, _, parameters = (header(scope, b"content-type") or "").lower().partition(";")
+    _require_json_by(header(scope, b"content-type"), header(scope, b"content-encoding"))
+
+
+@lru_cache(maxsize=256)
+def _require_json_by(content_type: str | None, content_encoding: str | None) -> None:
+    media_type, _, parameters = (content_type or "").lower().partition(";")
     if media_type.strip() != MediaType.JSON:
         raise _unsupported("Send the request as application/json.")
     charset = parameters.partition("charset=")[2].partition(";")[0].strip().strip('"')
     if charset not in {"", "utf-8", "utf8"}:
         raise _unsupported("Send JSON in UTF-8.")
-    if header(scope, b"content-encoding") not in {None, "", "identity"}:
+    if content_encoding not in {None, "", "identity"}:
         raise _unsupported("Send the body uncompressed.", {"accept-encoding": "identity"})
 
 
@@ -109,8 +130,7 @@ async def body_of(scope: Scope, receive: Receive, most: int = MAX_BODY_BYTES) ->
     if length is not None and length.isdecimal() and int(length) > most:
         raise _too_large(most)
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            return await _received(receive, most)
+        return await _deadlines.keep(_received(receive, most))
     except TimeoutError:
         message = f"The request did not arrive within {BODY_SECONDS:g} seconds."
         raise HttpError(408, "REQUEST_TIMEOUT", message, {"connection": "close"}) from None

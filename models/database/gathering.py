@@ -51,7 +51,7 @@ class Gathering(Reader):
         self._booking: Booking | None = None
         self._ahead: list[_Ahead] = []
         """What of the booking will be asked for next."""
-        self._under_way: set[asyncio.Future[Any]] = set()
+        self._answers: list[asyncio.Future[Any]] = []
         self._known: dict[Query[Any], list[_Known]] = {}
 
     async def fetch(self, query: Query[Row], **params: Any) -> list[Row]:
@@ -86,13 +86,13 @@ class Gathering(Reader):
 
     def let_go(self) -> None:
         """Waits for no read any longer; what the database has begun for nobody else, it ends."""
-        for answer in list(self._under_way):
-            self._database.let_go(answer)
+        for answer in self._answers:
+            if answer.cancelled() or not answer.done():
+                self._database.let_go(answer)
 
     def _book(self, asks: list[Ask]) -> Booking:
         booking = self._database.book(asks)
-        self._under_way.add(booking.answer)
-        booking.answer.add_done_callback(self._under_way.discard)
+        self._answers.append(booking.answer)
         return booking
 
     def _place(self, asks: list[Ask], query: Query[Any], params: dict[str, Any]) -> int:

@@ -11,6 +11,8 @@ from sqlalchemy.dialects.postgresql import asyncpg
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.selectable import SelectBase
 
+from models.types import column_processor
+
 DialectName = Literal["postgresql", "sqlite"]
 Row = TypeVar("Row", bound=tuple[Any, ...])
 Params = Mapping[str, Any]
@@ -28,8 +30,8 @@ class Compiled(NamedTuple):
 
     sql: str
     bind: Callable[[Params], list[Any]]
-    convert: Sequence[tuple[int, Callable[[Any], Any]]]
-    """The columns whose values need converting, by position."""
+    convert: Sequence[tuple[int, Callable[[Sequence[Any]], list[Any]]]]
+    """The columns whose values need converting, by position, and what converts a column's."""
     parameters: int
     """How many parameters the SQL has."""
 
@@ -70,7 +72,7 @@ class Query(_Statement, Generic[Row]):
             return []
         values = list(columns)
         for position, convert in compiled.convert:
-            values[position] = list(map(convert, values[position]))
+            values[position] = convert(values[position])
         return list(map(self._make, zip(*values, strict=True)))
 
 
@@ -89,7 +91,7 @@ def _compile(statement: Any, dialect: Dialect) -> Compiled:
     names = {name: bind for bind, name in compiled.bind_names.items()}
     slots = [_Slot(name, names[name], dialect) for name in compiled.positiontup or ()]
     columns = [column.type for column in getattr(statement, "selected_columns", None) or _returned(statement)]
-    convert = [(n, way) for n, type_ in enumerate(columns) if (way := _result_processor(type_, dialect))]
+    convert = [(n, way) for n, type_ in enumerate(columns) if (way := column_processor(type_, dialect))]
     return Compiled(str(compiled), _binder(slots), convert, len(slots))
 
 
@@ -121,8 +123,3 @@ def _binder(slots: list[_Slot]) -> Callable[[Params], list[Any]]:
         return [values[place] for place in places]
 
     return bind
-
-
-def _result_processor(type_: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
-    process: Callable[[Any], Any] | None = type_.dialect_impl(dialect).result_processor(dialect, None)
-    return process

@@ -7,6 +7,7 @@ import pytest
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
+from execution.deadlines import Deadlines
 from execution.operations import Request
 from server import requests
 from server.answers import HttpError
@@ -151,7 +152,7 @@ async def test_refuses_a_long_body_that_does_not_say_so() -> None:
 
 
 async def test_does_not_wait_for_ever_for_a_body(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(requests, "BODY_SECONDS", 0.01)
+    monkeypatch.setattr(requests, "_deadlines", Deadlines(0.01))
     scope = {"headers": [(b"content-type", b"application/json")]}
     with pytest.raises(HttpError) as caught:
         await requests.from_body(scope, asyncio.Event().wait)  # type: ignore[arg-type]
