@@ -37,8 +37,26 @@ def answer(
     body: Any, status: int = 200, media_type: MediaType = MediaType.JSON, headers: Mapping[str, str] | None = None
 ) -> Response:
     """A JSON answer."""
-    content_type = f"{media_type}; charset=utf-8"
-    return Response(orjson.dumps(body), status, {"content-type": content_type, "vary": "Accept", **(headers or {})})
+    return _Json(orjson.dumps(body), status, headers, media_type)
+
+
+class _Json(Response):
+    """An answer whose usual headers need not be put together each time."""
+
+    charset = "utf-8"
+
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        """Gives it its headers."""
+        length = (b"content-length", b"%d" % len(self.body))
+        self.raw_headers = [*_USUAL[self.media_type], length]
+        for name, value in (headers or {}).items():
+            self.headers[name] = value
+
+
+_USUAL: dict[str | None, list[tuple[bytes, bytes]]] = {
+    media_type: [(b"content-type", f"{media_type}; charset=utf-8".encode()), (b"vary", b"Accept")]
+    for media_type in MediaType
+}
 
 
 def refusal(error: HttpError, media_type: MediaType = MediaType.JSON) -> Response:

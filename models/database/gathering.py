@@ -116,9 +116,12 @@ class Gathering(Reader):
                 self._add_ahead(asks, place, (*above, row))
 
     def _keep(self, ahead: list[_Ahead], answers: list[list[Any]]) -> None:
+        keys: dict[tuple[int, int], set[Any]] = {}
         for prefetch, source, place in ahead:
-            known = _Known(prefetch, values_of(answers[source], prefetch.column), answers[place])
-            self._known.setdefault(prefetch.query, []).append(known)
+            column = source, prefetch.column
+            if column not in keys:
+                keys[column] = values_of(answers[source], prefetch.column)
+            self._known.setdefault(prefetch.query, []).append(_Known(prefetch, keys[column], answers[place]))
         ahead.clear()
 
     def _known_rows(self, query: Query[Row], params: dict[str, Any]) -> list[Row] | None:
