@@ -29,6 +29,7 @@ from sqlmodel import col
 from models.accounts import TokenKind
 from models.database import Query, any_of
 from models.database.connection import Reader
+from models.database.statements import Params
 from models.security import SecurityEventKind
 from models.transfers import TransferKind, Visibility
 from models.types import Id
@@ -58,7 +59,7 @@ class _FollowedRow(NamedTuple):
     followed_id: UUID
 
 
-_followed = Query(
+followed = Query(
     _FollowedRow, select(col(Follow.followed_id)).where(col(Follow.follower_id) == VIEWER, any_of(Follow.followed_id))
 )
 
@@ -82,6 +83,12 @@ def marker_id(ctx: Context) -> UUID | None:
     Whoever may write could find it out by doing it again.
     """
     return ctx.viewer_id if _has(ctx, TokenScope.READ) or _has(ctx, TokenScope.WRITE) else None
+
+
+def by_marker(ctx: Context) -> Params | None:
+    """The viewer as a parameter of a statement, if they may see what they have marked; else None."""
+    marker = marker_id(ctx)
+    return None if marker is None else {"viewer": marker}
 
 
 def payer_id(ctx: Context) -> UUID | None:
@@ -141,7 +148,7 @@ async def visible_transfers(ctx: Context, rows: "list[TransferRow]") -> "list[Tr
     """Those transfers that the viewer may see: as a party, or as their visibility says."""
     reader, viewer_id = reader_id(ctx), ctx.viewer_id
     others = [row.sender_id for row in rows if row.sender_id is not None and not is_party(row, viewer_id)]
-    followed = await followed_by(ctx, reader, others)
+    within = await followed_by(ctx, reader, others)
     apart = await blocks.blocks_between(ctx.database, viewer_id, others) if viewer_id is not None else []
     hidden = {key for row in apart for key in row} - {viewer_id}
 
@@ -151,7 +158,7 @@ async def visible_transfers(ctx: Context, rows: "list[TransferRow]") -> "list[Tr
         if row.sender_id in hidden:
             return False
         if row.visibility is Visibility.FOLLOWERS:
-            return row.sender_id in followed
+            return row.sender_id in within
         return row.visibility is Visibility.PUBLIC
 
     return [row for row in rows if may_see(row)]
@@ -161,7 +168,7 @@ async def followed_by(ctx: Context, user_id: UUID | None, others: list[UUID]) ->
     """Whom of the others somebody follows; nobody follows nobody."""
     if user_id is None or not others:
         return set()
-    rows = await ctx.database.fetch(_followed, viewer=user_id, keys=others)
+    rows = await ctx.database.fetch(followed, viewer=user_id, keys=others)
     return {row.followed_id for row in rows}
 
 

@@ -40,7 +40,7 @@ class PostRow(NamedTuple):
 COLUMNS = columns_of(PostRow, Post, PostCounters)
 COUNTED = [(PostCounters, col(PostCounters.post_id) == Post.id)]
 
-_by_ids = Query(
+standing_by_ids = Query(
     PostRow,
     select(*COLUMNS)
     .join(PostCounters, col(PostCounters.post_id) == Post.id)
@@ -127,16 +127,16 @@ _LIKE = _mark(Like, "likes")
 _REPOST = _mark(Repost, "reposts")
 
 
-def _by_marker(ctx: Context) -> Params | None:
-    marker = permissions.marker_id(ctx)
-    return None if marker is None else {"viewer": marker}
+def for_viewer(ctx: Context) -> Params:
+    """The parameters of `standing_by_ids` beside the keys."""
+    return {"viewer": or_nobody(ctx.viewer_id)}
 
 
 async def posts_by_id(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, PostRow]:
     """The posts with these ids, but the deleted ones and those whose author has blocked the viewer."""
     if not ids:
         return {}
-    rows = await ctx.database.fetch(_by_ids, keys=list(set(ids)), viewer=or_nobody(ctx.viewer_id))
+    rows = await ctx.database.fetch(standing_by_ids, keys=list(set(ids)), **for_viewer(ctx))
     return {row.id: row for row in rows}
 
 
@@ -159,11 +159,13 @@ async def authors_of(ctx: Context, posts: list[PostRow]) -> list[UserRow]:
     return [users[post.author_id] for post in posts]
 
 
+@prefetched(PostRow, "reply_to_id", standing_by_ids, params=for_viewer)
 async def replied_to_by(ctx: Context, posts: list[PostRow]) -> list[PostRow | None]:
     """What each post replies to."""
     return await posts_or_none(ctx, [post.reply_to_id for post in posts])
 
 
+@prefetched(PostRow, "quote_of_id", standing_by_ids, params=for_viewer)
 async def quoted_by(ctx: Context, posts: list[PostRow]) -> list[PostRow | None]:
     """What each post quotes."""
     return await posts_or_none(ctx, [post.quote_of_id for post in posts])
@@ -195,20 +197,20 @@ async def replies_of(
     return [pages[post.id] for post in posts]
 
 
-@prefetched(PostRow, "id", _liked, params=_by_marker)
+@prefetched(PostRow, "id", _liked, params=permissions.by_marker)
 async def viewer_has_liked(ctx: Context, posts: list[PostRow]) -> list[bool]:
     """Whether the viewer likes each post."""
     return await _viewer_has(ctx, _liked, posts)
 
 
-@prefetched(PostRow, "id", _reposted, params=_by_marker)
+@prefetched(PostRow, "id", _reposted, params=permissions.by_marker)
 async def viewer_has_reposted(ctx: Context, posts: list[PostRow]) -> list[bool]:
     """Whether the viewer has reposted each post."""
     return await _viewer_has(ctx, _reposted, posts)
 
 
 async def _viewer_has(ctx: Context, marked: Query[IdRow], posts: list[PostRow]) -> list[bool]:
-    by = _by_marker(ctx)
+    by = permissions.by_marker(ctx)
     if by is None:
         return [False] * len(posts)
     rows = await ctx.database.fetch(marked, keys=[post.id for post in posts], **by)

@@ -27,7 +27,7 @@ from resolvers.errors import (
 from resolvers.ids import Kind, key_of
 from resolvers.inputs import Checks, MoneyAsked
 from resolvers.pagination import After, First, Listing, Page, window
-from resolvers.posts import PostRow, posts_by_id, posts_or_none
+from resolvers.posts import PostRow, for_viewer, posts_by_id, posts_or_none, standing_by_ids
 from resolvers.prefetching import prefetched
 from resolvers.transfers import (
     AMOUNT,
@@ -144,6 +144,7 @@ async def viewer_tip_total_of(
     return [Money(totals.get(post.id, 0), currency) for post in posts]
 
 
+@prefetched(TransferRow, "post_id", standing_by_ids, params=for_viewer)
 async def tipped_posts_of(ctx: Context, tips: list[TransferRow]) -> list[PostRow | None]:
     """The post of each tip; None once it is deleted."""
     return await posts_or_none(ctx, [tip.post_id for tip in tips])

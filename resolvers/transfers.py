@@ -29,7 +29,8 @@ from resolvers.errors import (
 )
 from resolvers.ids import Kind
 from resolvers.inputs import Checks, MoneyAsked
-from resolvers.users import UserRow, users_or_none
+from resolvers.prefetching import prefetched
+from resolvers.users import UserRow, users_by_ids, users_or_none
 
 AMOUNT = ("amount", "amount")
 _NOTED: Mapping[type[UserError], SecurityEventKind] = {
@@ -89,11 +90,13 @@ async def transfers_by_id(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, Trans
     return {row.id: row for row in rows}
 
 
+@prefetched(TransferRow, "sender_id", users_by_ids)
 async def senders_of(ctx: Context, transfers: list[TransferRow]) -> list[UserRow | None]:
     """Who sent each transfer; nobody where money came in over a rail."""
     return await users_or_none(ctx, [transfer.sender_id for transfer in transfers])
 
 
+@prefetched(TransferRow, "recipient_id", users_by_ids)
 async def recipients_of(ctx: Context, transfers: list[TransferRow]) -> list[UserRow | None]:
     """Who received each transfer."""
     return await users_or_none(ctx, [transfer.recipient_id for transfer in transfers])

@@ -175,6 +175,7 @@ async def _people(ctx: Context, pages: list[Page[FollowRow]], person: Any) -> li
     return [with_nodes(page, [users.get(person(edge.node)) for edge in page.edges]) for page in pages]
 
 
+@prefetched(UserRow, "id", permissions.followed, "followed_id", params=permissions.by_marker)
 async def viewer_is_following(ctx: Context, users: list[UserRow]) -> list[bool]:
     """Whether the viewer follows each user."""
     marker = permissions.marker_id(ctx)

@@ -50,13 +50,13 @@ PAGES = {
     "nodes": "query ($few: [ID!]!) { nodes(ids: $few) " + everything("Node", 0) + " }",
 }
 STATEMENTS = {
-    "posts": 4,
-    "posts from the end": 4,
-    "latest": 3,
-    "following": 3,
-    "replies": 4,
+    "posts": 3,
+    "posts from the end": 3,
+    "latest": 2,
+    "following": 2,
+    "replies": 3,
     "followers": 4,
-    "entries": 4,
+    "entries": 3,
     "nodes": 11,
 }
 
