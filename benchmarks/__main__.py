@@ -34,7 +34,7 @@ from models.database import open_database
 from tests.harness.postgres import DURABLE, Postgres, postgres
 from tests.harness.server import free_port
 
-# Left to itself, PostgreSQL plans the peers' joined statement anew each time, or not, by chance, and planning takes longer
+# Left to itself, PostgreSQL plans the peers' joined statement anew each time or not, by chance; planning takes longer
 # than running it. Hatful has it keep its plans, and so here have all.
 SETTINGS = (*DURABLE, "shared_buffers=1GB", "max_wal_size=8GB", "plan_cache_mode=force_generic_plan")
 SAMPLE = 20
