@@ -1,7 +1,7 @@
 """Reading what the edges of a level need: each function once, for all rows together, and all functions side by side."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Hashable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Hashable, Iterable, Sequence
 from inspect import isawaitable
 from types import CoroutineType
 from typing import Any
@@ -51,12 +51,13 @@ class Ask:
         else:
             self._end(result)
 
-    def go_on(self) -> None:
-        """Lets the function run on, until it waits again or ends."""
-        assert self._coroutine is not None, "it has begun and has to wait"
+    def go_on(self, thrown: BaseException | None = None) -> None:
+        """Lets the function run on, or gives it an error where it waits, until it waits again or ends."""
+        coroutine = self._coroutine
+        assert coroutine is not None, "it has begun and has to wait"
         self.waits_for = None
         try:
-            future: asyncio.Future[Any] | None = self._coroutine.send(None)
+            future: asyncio.Future[Any] | None = coroutine.send(None) if thrown is None else coroutine.throw(thrown)
         except StopIteration as stop:
             self._end(stop.value)
             return
@@ -68,6 +69,17 @@ class Ask:
             asyncio.get_running_loop().call_soon(future.set_result, None)
         future._asyncio_future_blocking = False  # so a task says that it has seen what a coroutine waits for
         self.waits_for = future
+
+    def __await__(self) -> Generator[Any, None, None]:
+        """Lets the function run to its end as if it had been awaited: who cancels the task cancels the function."""
+        while self.waits_for is not None:
+            self.waits_for._asyncio_future_blocking = True
+            try:
+                yield self.waits_for
+            except BaseException as error:  # noqa: BLE001 - the function decides what becomes of it
+                self.go_on(error)
+            else:
+                self.go_on()
 
     def give_up(self) -> None:
         """Ends the function where it waits."""
@@ -95,19 +107,23 @@ async def read(context: Any, asked: Sequence[Ask]) -> None:
 async def wait(asked: Iterable[Ask]) -> None:
     """Lets calls that have begun run to their ends, in turns, each until it waits for something.
 
-    A task for each would cost more than most of them.
+    A task for each would cost more than most of them. So what works by cancelling its task, such as a timeout, has its
+    place in a function that is called alone: a root's that changes something.
     """
     waiting = [ask for ask in asked if ask.waits_for is not None]
     try:
-        while waiting:
+        while len(waiting) > 1:
             await _any_of({ask.waits_for for ask in waiting if ask.waits_for is not None})
             for ask in waiting:
                 if ask.waits_for is not None and ask.waits_for.done():
                     ask.go_on()
             waiting = [ask for ask in waiting if ask.waits_for is not None]
+        for ask in waiting:
+            await ask
     finally:
         for ask in waiting:
-            ask.give_up()
+            if ask.waits_for is not None:
+                ask.give_up()
 
 
 async def _any_of(futures: "Collection[asyncio.Future[Any]]") -> None:

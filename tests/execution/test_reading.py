@@ -83,3 +83,38 @@ async def test_what_is_no_coroutine_is_waited_for_too() -> None:
     asked = asks(soon, soon)
     await read([], asked)
     assert [ask.values for ask in asked] == [(3,), (3,)]
+
+
+async def test_one_that_is_alone_may_give_itself_a_time() -> None:
+    async def gives_up(log: Log) -> str:
+        try:
+            async with asyncio.timeout(0.001):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            log.append("in vain")
+        async with asyncio.TaskGroup() as group:  # which cancels its parent when a task fails
+            group.create_task(asyncio.sleep(0))
+        return "gone on"
+
+    log: Log = []
+    asked = asks(gives_up)
+    await read(log, asked)
+    assert (asked[0].values, log) == (("gone on",), ["in vain"])
+
+
+async def test_who_cancels_one_that_is_alone_interrupts_it_where_it_waits() -> None:
+    async def tidies_up(log: Log) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await asyncio.sleep(0)
+            log.append("tidied up")
+            raise
+
+    log: Log = []
+    reading = asyncio.create_task(read(log, asks(tidies_up)))
+    await asyncio.sleep(0.001)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert log == ["tidied up"]
