@@ -52,6 +52,7 @@ class Gathering(Reader):
         self._ahead: list[_Ahead] = []
         """What of the booking will be asked for next."""
         self._answers: list[asyncio.Future[Any]] = []
+        self._is_over = False
         self._known: dict[Query[Any], list[_Known]] = {}
 
     async def fetch(self, query: Query[Row], **params: Any) -> list[Row]:
@@ -67,14 +68,18 @@ class Gathering(Reader):
             answers = await booking.answer
         except UnavailableError:
             raise
+        except asyncio.CancelledError:
+            if self._is_over or _is_cancelled():
+                raise
         except Exception:
             if len(booking.what) == 1:
                 raise
-            # One of them is at fault: it must not take the others with it.
-            [rows] = await self._book([booking.what[place]]).answer
-            return rows  # type: ignore[no-any-return]
-        self._keep(ahead, answers)
-        return answers[place]  # type: ignore[no-any-return]
+        else:
+            self._keep(ahead, answers)
+            return answers[place]  # type: ignore[no-any-return]
+        # One of them is at fault, or has gone away: it must not take the others with it.
+        [rows] = await self._book([booking.what[place]]).answer
+        return rows  # type: ignore[no-any-return]
 
     async def first(self, query: Query[Row], **params: Any) -> Row | None:
         rows = await self.fetch(query, **params)
@@ -86,6 +91,7 @@ class Gathering(Reader):
 
     def let_go(self) -> None:
         """Waits for no read any longer; what the database has begun for nobody else, it ends."""
+        self._is_over = True
         for answer in self._answers:
             if answer.cancelled() or not answer.done():
                 self._database.let_go(answer)
@@ -130,3 +136,9 @@ class Gathering(Reader):
             if keys <= known_keys and {**prefetch.params, "keys": params["keys"]} == params:
                 return rows if len(keys) == len(known_keys) else [row for row in rows if row[prefetch.key] in keys]
         return None
+
+
+def _is_cancelled() -> bool:
+    """Whether who waits is cancelled, and not just what is waited for: that others wait for too."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -74,3 +74,22 @@ async def test_a_read_that_fails_fails_alone(database: Database, ids: list[UUID]
     )
     assert isinstance(found[1], DatabaseError)
     assert [len(rows) for rows in (found[0], found[2]) if not isinstance(rows, BaseException)] == [3, 1]
+
+
+async def test_one_who_goes_away_takes_no_other_along(database: Database, ids: list[UUID]) -> None:
+    reader = Gathering(database)
+    gone = asyncio.create_task(reader.fetch(people, keys=ids))
+    others = [asyncio.create_task(reader.fetch(people, keys=ids[:n])) for n in (1, 2)]
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert [len(await other) for other in others] == [1, 2]
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+
+
+async def test_once_all_is_let_go_nobody_asks_again(database: Database, ids: list[UUID]) -> None:
+    reader = Gathering(database)
+    reads = [asyncio.create_task(reader.fetch(people, keys=ids[:n])) for n in (1, 2)]
+    await asyncio.sleep(0)
+    reader.let_go()
+    assert [type(one) for one in await asyncio.gather(*reads, return_exceptions=True)] == [asyncio.CancelledError] * 2
