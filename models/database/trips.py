@@ -83,8 +83,6 @@ class Trips(Generic[Connection, Way]):
         ways = []
         for booking in booked:
             booking.left = True
-            if booking.answer.done():
-                continue
             try:
                 way, what = self._vehicle.routed(booking.what)
             except Exception as error:  # noqa: BLE001 - whoever waits is told
