@@ -106,7 +106,7 @@ def _require_json(scope: Scope) -> None:
     _require_json_by(header(scope, b"content-type"), header(scope, b"content-encoding"))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _require_json_by(content_type: str | None, content_encoding: str | None) -> None:
     media_type, _, parameters = (content_type or "").lower().partition(";")
     if media_type.strip() != MediaType.JSON:
