@@ -279,7 +279,7 @@ async def tokens_by_id(
 
 def scopes_of(token: TokenRow) -> list[TokenScope]:
     """What a token may do."""
-    return [TokenScope(name) for name in token.scopes.split()]
+    return list(_named(token.scopes))
 
 
 async def grant_demo_token(ctx: Context, user_id: UUID, secret: str) -> None:
@@ -326,12 +326,12 @@ async def revoke(ctx: Context, token_ids: list[UUID], kind: SecurityEventKind) -
 
 def _viewer(row: _SignInRow) -> Viewer:
     tier = tiers.tier_of(row.granted, row.verified)
-    return Viewer(row.user_id, row.id, row.kind, _scope_set(row.scopes), _spend_limit(row), tier)
+    return Viewer(row.user_id, row.id, row.kind, frozenset(_named(row.scopes)), _spend_limit(row), tier)
 
 
 @lru_cache(maxsize=64)
-def _scope_set(scopes: str) -> frozenset[TokenScope]:
-    return frozenset(map(TokenScope, scopes.split()))
+def _named(scopes: str) -> tuple[TokenScope, ...]:
+    return tuple(map(TokenScope, scopes.split()))
 
 
 def _spend_limit(token: TokenRow | _SignInRow) -> Money | None:

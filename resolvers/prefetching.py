@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from resolvers.context import Context
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-ATTRIBUTE = "prefetched"
+_ATTRIBUTE = "prefetched"
 
 
 class _Rule(NamedTuple):
@@ -45,7 +45,7 @@ def prefetched(
     rule = _Rule(row, _place(row, column), query, _place(query.row, key), params)
 
     def mark(function: Function) -> Function:
-        setattr(function, ATTRIBUTE, rule)
+        setattr(function, _ATTRIBUTE, rule)
         return function
 
     return mark
@@ -64,7 +64,7 @@ def prefetches(ctx: "Context", functions: frozenset[Callable[..., Any]]) -> dict
 @lru_cache(maxsize=1_000)
 def _rules(functions: frozenset[Callable[..., Any]]) -> Collection[_Rule]:
     """Each once: several functions may read the same."""
-    rules = (getattr(function, ATTRIBUTE, None) for function in functions)
+    rules = (getattr(function, _ATTRIBUTE, None) for function in functions)
     return dict.fromkeys(rule for rule in rules if rule is not None)
 
 

@@ -22,7 +22,6 @@ HEADERS = {
 
 
 _ENCODED = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
-_NAMES = {name for name, _ in _ENCODED}
 
 
 class SecurityHeaders:
@@ -38,8 +37,7 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 own = message.get("headers", ())
                 given = {name.lower() for name, _ in own}
-                added = _ENCODED if given.isdisjoint(_NAMES) else [each for each in _ENCODED if each[0] not in given]
-                message["headers"] = [*own, *added]
+                message["headers"] = [*own, *[header for header in _ENCODED if header[0] not in given]]
             await send(message)
 
         await self._app(scope, receive, add)
