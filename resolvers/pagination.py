@@ -33,8 +33,19 @@ class PageInfo(NamedTuple):
 
     has_next_page: bool
     has_previous_page: bool
-    start_cursor: str | None
-    end_cursor: str | None
+    first: UUID | int | None
+    """Where the page begins; None for an empty one."""
+    last: UUID | int | None
+
+    @property
+    def start_cursor(self) -> str | None:
+        """The cursor of the page's beginning."""
+        return None if self.first is None else cursor_of(self.first)
+
+    @property
+    def end_cursor(self) -> str | None:
+        """The cursor of the page's end."""
+        return None if self.last is None else cursor_of(self.last)
 
 
 class Edge(NamedTuple, Generic[Node]):
@@ -45,15 +56,22 @@ class Edge(NamedTuple, Generic[Node]):
 
     @property
     def cursor(self) -> str:
-        """The cursor of this place. Few ask for that of each edge, so it is made when it is asked for."""
+        """The cursor of this place."""
         return cursor_of(self.place)
 
 
 class Page(NamedTuple, Generic[Node]):
-    """Part of a list."""
+    """Part of a list. Few ask for edges or for cursors, so those are made when they are asked for."""
 
-    edges: list[Edge[Node]]
+    nodes: list[Node]
+    places: list[UUID | int]
+    """Where each node stands."""
     page_info: PageInfo
+
+    @property
+    def edges(self) -> list[Edge[Node]]:
+        """The nodes, each with its place."""
+        return list(map(Edge, self.places, self.nodes))
 
 
 class Window(NamedTuple):
@@ -146,17 +164,17 @@ class Listing(Generic[Row]):
         shown = rows[: asked.limit]
         if asked.from_end:
             shown.reverse()
-        edges = [Edge(self._order(row), row) for row in shown]
+        places = list(map(self._order, shown))
         info = PageInfo(
             has_next_page=asked.before is not None if asked.from_end else more,
             has_previous_page=more if asked.from_end else asked.after is not None,
-            start_cursor=edges[0].cursor if edges else None,
-            end_cursor=edges[-1].cursor if edges else None,
+            first=places[0] if places else None,
+            last=places[-1] if places else None,
         )
-        return Page(edges, info)
+        return Page(shown, places, info)
 
 
 def with_nodes(page: Page[Any], nodes: Sequence[Node | None]) -> Page[Node]:
     """The page with other nodes at its places; a place whose node is None is left out."""
-    edges = [Edge(edge.place, node) for edge, node in zip(page.edges, nodes, strict=True) if node is not None]
-    return Page(edges, page.page_info)
+    kept = [(place, node) for place, node in zip(page.places, nodes, strict=True) if node is not None]
+    return Page([node for _, node in kept], [place for place, _ in kept], page.page_info)

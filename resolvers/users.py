@@ -171,8 +171,8 @@ async def following_of(
 
 
 async def _people(ctx: Context, pages: list[Page[FollowRow]], person: Any) -> list[Page[UserRow]]:
-    users = await users_by_id(ctx, [person(edge.node) for page in pages for edge in page.edges])
-    return [with_nodes(page, [users.get(person(edge.node)) for edge in page.edges]) for page in pages]
+    users = await users_by_id(ctx, [person(follow) for page in pages for follow in page.nodes])
+    return [with_nodes(page, [users.get(person(follow)) for follow in page.nodes]) for page in pages]
 
 
 @prefetched(UserRow, "id", permissions.followed, "followed_id", params=permissions.by_marker)

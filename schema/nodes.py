@@ -33,8 +33,3 @@ class PageInfo:
     has_previous_page: bool = strawberry.field(description="Whether the list has something before this page.")
     start_cursor: str | None = strawberry.field(description="The first edge's cursor: give it as `before`.")
     end_cursor: str | None = strawberry.field(description="The last edge's cursor: give it as `after`.")
-
-
-def nodes_field(description: str) -> Any:
-    """The field `nodes` of a connection: its edges' nodes."""
-    return computed(lambda page: [edge.node for edge in page.edges], description)

@@ -10,7 +10,7 @@ from resolvers import posts
 from resolvers import tips as tipping
 from resolvers.ids import Kind
 from schema.money import Money
-from schema.nodes import Node, PageInfo, global_id, nodes_field
+from schema.nodes import Node, PageInfo, global_id
 from schema.users import User
 
 if TYPE_CHECKING:
@@ -62,5 +62,5 @@ class PostConnection:
     """A page of posts."""
 
     edges: list[PostEdge] = strawberry.field(description="The posts with their places.")
-    nodes: list[Post] = nodes_field("The posts.")
+    nodes: list[Post] = strawberry.field(description="The posts.")
     page_info: PageInfo = strawberry.field(description="What lies around the page.")

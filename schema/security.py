@@ -9,7 +9,7 @@ from models.security import SecurityEventKind
 from resolvers import nodes
 from resolvers.context import SecurityEventRow
 from resolvers.ids import Kind
-from schema.nodes import Node, PageInfo, global_id, nodes_field
+from schema.nodes import Node, PageInfo, global_id
 
 
 @strawberry.type(description="Something that has happened with an account. Nobody can change or delete it.")
@@ -46,5 +46,5 @@ class SecurityEventConnection:
     """A page of security events."""
 
     edges: list[SecurityEventEdge] = strawberry.field(description="The events with their places.")
-    nodes: list[SecurityEvent] = nodes_field("The events.")
+    nodes: list[SecurityEvent] = strawberry.field(description="The events.")
     page_info: PageInfo = strawberry.field(description="What lies around the page.")

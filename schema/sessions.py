@@ -8,7 +8,7 @@ from execution.fields import Rows, computed, edge
 from models.accounts import TokenKind
 from resolvers import accounts, sessions
 from resolvers.ids import Kind
-from schema.nodes import Node, PageInfo, global_id, nodes_field
+from schema.nodes import Node, PageInfo, global_id
 
 
 @strawberry.type(description="Where somebody is signed in: what signing in has begun, on one device or in one browser.")
@@ -40,5 +40,5 @@ class SessionConnection:
     """A page of sessions."""
 
     edges: list[SessionEdge] = strawberry.field(description="The sessions with their places.")
-    nodes: list[Session] = nodes_field("The sessions.")
+    nodes: list[Session] = strawberry.field(description="The sessions.")
     page_info: PageInfo = strawberry.field(description="What lies around the page.")

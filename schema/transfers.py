@@ -8,7 +8,7 @@ from execution.fields import Rows, computed, edge
 from models.transfers import Rail, RailEnvironment, TransferKind, TransferStatus, Visibility
 from resolvers import refunds, tips, transfers
 from schema.money import Money
-from schema.nodes import Node, PageInfo, global_id, nodes_field
+from schema.nodes import Node, PageInfo, global_id
 from schema.posts import Post
 from schema.users import User
 
@@ -80,5 +80,5 @@ class TipConnection:
     """A page of tips."""
 
     edges: list[TipEdge] = strawberry.field(description="The tips with their places.")
-    nodes: list[Tip] = nodes_field("The tips.")
+    nodes: list[Tip] = strawberry.field(description="The tips.")
     page_info: PageInfo = strawberry.field(description="What lies around the page.")

@@ -8,7 +8,7 @@ import strawberry
 from execution.fields import Rows, edge
 from resolvers import posts, users
 from resolvers.ids import Kind
-from schema.nodes import Node, PageInfo, global_id, nodes_field
+from schema.nodes import Node, PageInfo, global_id
 from schema.scalars import URL
 
 if TYPE_CHECKING:
@@ -57,5 +57,5 @@ class UserConnection:
     """A page of people."""
 
     edges: list[UserEdge] = strawberry.field(description="The people with their places.")
-    nodes: list[User] = nodes_field("The people.")
+    nodes: list[User] = strawberry.field(description="The people.")
     page_info: PageInfo = strawberry.field(description="What lies around the page.")

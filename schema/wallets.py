@@ -8,7 +8,7 @@ from execution.fields import Rows, computed, edge
 from resolvers import statements, wallets
 from resolvers.ids import Kind, public_id
 from schema.money import Money
-from schema.nodes import Node, PageInfo, global_id, nodes_field
+from schema.nodes import Node, PageInfo, global_id
 from schema.scalars import URL, BigInt
 from schema.transfers import Transfer
 
@@ -54,7 +54,7 @@ class LedgerEntryConnection:
     """A page of statement lines."""
 
     edges: list[LedgerEntryEdge] = strawberry.field(description="The lines with their places.")
-    nodes: list[LedgerEntry] = nodes_field("The lines.")
+    nodes: list[LedgerEntry] = strawberry.field(description="The lines.")
     page_info: PageInfo = strawberry.field(description="What lies around the page.")
 
 

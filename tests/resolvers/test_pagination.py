@@ -159,10 +159,10 @@ async def test_the_default_and_the_largest_page(town: Town) -> None:
 
 async def test_a_page_of_nothing_tells_only_whether_there_is_something(town: Town) -> None:
     author = await author_of(town, 2)
-    assert await page_of(author, first=0) == ([], (True, False, None, None))
-    assert await page_of(author, last=0) == ([], (False, True, None, None))
+    assert await page_of(author, first=0) == ([], [], (True, False, None, None))
+    assert await page_of(author, last=0) == ([], [], (False, True, None, None))
     nobody = await author_of(town, 0)
-    assert await page_of(nobody, first=0) == ([], (False, False, None, None))
+    assert await page_of(nobody, first=0) == ([], [], (False, False, None, None))
 
 
 @pytest.mark.parametrize(
