@@ -307,17 +307,15 @@ class _WriterTransaction(Transaction):
 
 def _rows(connection: sqlite3.Connection, asks: Sequence[Ask]) -> list[list[Any]]:
     found: list[list[Any]] = []
+    values: dict[KeysFrom, list[Any]] = {}  # several reads may take their keys from the same column
     for query, params in asks:
-        found.append(_fetch(connection, query, _with_keys(params, found)))
+        keys = params.get("keys")
+        if keys.__class__ is KeysFrom:
+            if keys not in values:
+                values[keys] = list(values_of(found[keys.ask], keys.column))
+            params = {**params, "keys": values[keys]}
+        found.append(_fetch(connection, query, params))
     return found
-
-
-def _with_keys(params: Params, found: Sequence[Sequence[Any]]) -> Params:
-    """The parameters, with the keys from the rows that were found before."""
-    keys = params.get("keys")
-    if keys.__class__ is not KeysFrom:
-        return params
-    return {**params, "keys": list(values_of(found[keys.ask], keys.column))}
 
 
 def _fetch(connection: sqlite3.Connection, query: Query[Row], params: Params) -> list[Row]:
