@@ -41,7 +41,7 @@ SAMPLE = 20
 USUAL = 32
 TIMELINE_CLIENTS = (1, 32, 128)
 TIP_CLIENTS = (32, 128, 512)
-PGBENCH_CLIENTS = (2, 8, 32)
+PGBENCH_CLIENTS = (1, 2, 8, 32)
 TIP_GOALS = {Shape.ZIPF: 3.0, Shape.ONE: 7.0, Shape.SPREAD: 2.0}
 ONE_CLIENT_SECONDS = 1e-3
 OURS = ("product", "sqlite")
@@ -104,7 +104,7 @@ class Bench:
             if Workload.TIP not in self._options.only:
                 return
             for shape in Shape if name == "product" else (Shape.ZIPF,):
-                for clients in (1, *TIP_CLIENTS) if name in OURS else (USUAL,):
+                for clients in (1, *TIP_CLIENTS) if name in OURS else (1, USUAL):
                     self._measure(name, at, database, Workload.TIP, shape, clients)
 
     def pgbench(self) -> None:
@@ -114,7 +114,7 @@ class Bench:
                 with self._copy() as database:
                     run = asyncio.run(pgbench.run(database, shape, clients, self._options.seconds))
                 self.tips.setdefault(("pgbench", shape), []).append(run)
-                screen.print(f"pgbench, {shape}, {clients} clients: {run.rate:,.0f} tips/s")
+                screen.print(f"pgbench, {shape}, {clients} clients: {run.rate:,.0f} tips/s, p50 {1e3 * run.p50:.2f} ms")
 
     def _measure(  # noqa: PLR0917 - all of them differ
         self, name: str, at: Running, database: str, workload: Workload, shape: Shape, clients: int

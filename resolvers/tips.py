@@ -127,8 +127,9 @@ async def tip_count_of(ctx: Context, posts: list[PostRow]) -> list[int]:
 async def tip_total_of(ctx: Context, posts: list[PostRow], *, currency: InCurrency = Currency.USD) -> list[Money]:
     """What each post has been tipped in one currency."""
     rows = await ctx.database.fetch(_totals, keys=[post.id for post in posts])
-    totals = {row.post_id: row.total for row in rows if row.currency is currency}
-    return [Money(totals.get(post.id, 0), currency) for post in posts]
+    totals = {row.post_id: Money(row.total, currency) for row in rows if row.currency is currency}
+    nothing = Money(0, currency)
+    return [totals.get(post.id, nothing) for post in posts]
 
 
 async def viewer_tip_total_of(
@@ -140,8 +141,9 @@ async def viewer_tip_total_of(
         return [None] * len(posts)
     keys = [post.id for post in posts]
     rows = await ctx.database.fetch(_by_viewer, viewer=reader, keys=keys, in_currency=currency)
-    totals = {row.post_id: row.total for row in rows}
-    return [Money(totals.get(post.id, 0), currency) for post in posts]
+    totals = {row.post_id: Money(row.total, currency) for row in rows}
+    nothing = Money(0, currency)
+    return [totals.get(post.id, nothing) for post in posts]
 
 
 @prefetched(TransferRow, "post_id", standing_by_ids, params=for_viewer)

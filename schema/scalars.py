@@ -65,10 +65,6 @@ def _moment(value: datetime) -> str:
     return orjson.dumps(moment, option=orjson.OPT_UTC_Z)[1:-1].decode()
 
 
-def _big_int(value: int) -> str:
-    return str(value)
-
-
 def _parse_json_object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError('A JSONObject is an object such as {"id": "1"}.')
@@ -93,7 +89,7 @@ SCALARS: dict[object, ScalarDefinition] = {
     BigInt: strawberry.scalar(
         name="BigInt",
         description="A 64-bit integer, as a string: GraphQL's Int has only 32 bits.",
-        serialize=_big_int,
+        serialize=str,
         parse_value=_parse_big_int,
     ),
     datetime: strawberry.scalar(

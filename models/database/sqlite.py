@@ -307,15 +307,20 @@ class _WriterTransaction(Transaction):
 
 def _rows(connection: sqlite3.Connection, asks: Sequence[Ask]) -> list[list[Any]]:
     found: list[list[Any]] = []
-    values: dict[KeysFrom, list[Any]] = {}  # several reads may take their keys from the same column
+    values: dict[KeysFrom, list[Any]] = {}
     for query, params in asks:
-        keys = params.get("keys")
-        if keys.__class__ is KeysFrom:
-            if keys not in values:
-                values[keys] = list(values_of(found[keys.ask], keys.column))
-            params = {**params, "keys": values[keys]}
-        found.append(_fetch(connection, query, params))
+        found.append(_fetch(connection, query, _with_keys(params, found, values)))
     return found
+
+
+def _with_keys(params: Params, found: Sequence[Sequence[Any]], values: dict[KeysFrom, list[Any]]) -> Params:
+    """The parameters, with the keys from the rows that were found before. `values` keeps them for other reads."""
+    keys = params.get("keys")
+    if keys.__class__ is not KeysFrom:
+        return params
+    if keys not in values:
+        values[keys] = list(values_of(found[keys.ask], keys.column))
+    return {**params, "keys": values[keys]}
 
 
 def _fetch(connection: sqlite3.Connection, query: Query[Row], params: Params) -> list[Row]:
