@@ -95,7 +95,7 @@ async def run(url: str, shape: Shape, clients: int, seconds: float) -> Run:
 async def _pgbench(url: str, folder: Path, shape: Shape, clients: int, seconds: float) -> tuple[float, list[float]]:
     script = folder / "tip.sql"
     script.write_text(SCRIPT.format(creator=CREATORS[shape]))
-    options = ["--no-vacuum", "--protocol=prepared", "--log", f"--client={clients}", f"--time={round(seconds)}"]
+    options = ["--no-vacuum", "--protocol=prepared", "--log", f"--client={clients}", f"--time={max(1, round(seconds))}"]
     process = await asyncio.create_subprocess_exec(
         program("pgbench"),
         *options,
