@@ -29,6 +29,9 @@ SHORT_SECONDS = 0.005
 """How long a read may hold up the event loop."""
 CACHE_KIB = 32 * 1024
 """How much of the file that connection keeps in mind: all requests read through it."""
+CHECKPOINT_PAGES = 4_000
+"""After so many pages the log is brought into the file. A tip writes some dozens, mostly the same as the one before:
+with SQLite's own 1,000 each of them went into the file every few tips."""
 STEPS = 1_000
 """After so many steps of SQLite's machine the time is looked at: some dozens of microseconds."""
 Result = TypeVar("Result")
@@ -39,6 +42,7 @@ def connect(path: str, *, timeout: float = BUSY_TIMEOUT_SECONDS) -> sqlite3.Conn
     connection = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA recursive_triggers = ON")  # else INSERT OR REPLACE slips past the append-only triggers
     connection.create_function("share_of", 3, _share_of, deterministic=True)  # an integer of SQLite has 64 bits
