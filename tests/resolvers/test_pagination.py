@@ -13,7 +13,7 @@ from models.transfers import Visibility
 from resolvers import feed, posts, tips, users, wallets
 from resolvers.errors import BadInputError
 from resolvers.feed import FeedKind
-from resolvers.pagination import DEFAULT_SIZE, MAX_SIZE, Page, Window, cursor_of, window
+from resolvers.pagination import DEFAULT_SIZE, MAX_SIZE, Page, PageInfo, Window, cursor_of, window, with_nodes
 from resolvers.wallets import WalletRow
 from tests.harness.town import Person, Town
 
@@ -163,6 +163,16 @@ async def test_a_page_of_nothing_tells_only_whether_there_is_something(town: Tow
     assert await page_of(author, last=0) == ([], [], (False, True, None, None))
     nobody = await author_of(town, 0)
     assert await page_of(nobody, first=0) == ([], [], (False, False, None, None))
+
+
+def test_a_place_without_a_node_is_left_out_with_its_node() -> None:
+    info = PageInfo(has_next_page=False, has_previous_page=False, first=3, last=1)
+    page = with_nodes(Page(["c", "b", "a"], [3, 2, 1], info), ["C", None, "A"])
+    assert ([tuple(edge) for edge in page.edges], page.nodes, page.page_info) == (
+        [(3, "C"), (1, "A")],
+        ["C", "A"],
+        info,
+    )
 
 
 @pytest.mark.parametrize(
