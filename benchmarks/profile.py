@@ -1,7 +1,8 @@
-"""Where the server's CPU time goes while it answers timelines and tips. `make bench-profile` runs it.
+"""Where the server's time goes while it answers timelines and tips. `make bench-profile` runs it.
 
-The application runs in this process, without HTTP's parser and sockets. cProfile makes calls of Python's functions
-dearer than they are, so the shares say where to look, and not to the percent what it costs.
+The application runs in this process, without HTTP's parser and sockets. What many clients cost is CPU time: cProfile
+makes calls of Python's functions dearer than they are, so the shares say where to look, and not to the percent what it
+costs. What one client waits for is told by a clock: each trip to the database, and the rest.
 """
 
 import asyncio
@@ -10,13 +11,17 @@ import pstats
 import re
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from itertools import islice
+from statistics import median
 from typing import Any
 
+import asyncpg
 import uvloop
 from rich.console import Console
 from rich.table import Table
+from sqlmodel import SQLModel
 from starlette.types import Message
 
 from benchmarks import data
@@ -28,34 +33,111 @@ from tests.harness.postgres import DURABLE, postgres
 CLIENTS = 32
 REQUESTS = 100
 """Of each client."""
+ALONE = 2_000
+"""Requests of a client that is alone."""
+WORKLOADS = (Workload.TIMELINE, Workload.TIP)
+NAMED = 3
+"""So many of a statement's tables are named."""
+TABLE = re.compile(r"\b(?:FROM|INTO|JOIN|UPDATE) ([a-z_]+)")
 HERE = re.compile(r"/(execution|ledger|models|resolvers|schema|server)/[^/]*(?:/[^/]*)?\.py$")
 ELSEWHERE = re.compile(r"/(asyncpg|sqlalchemy|starlette|structlog|asyncio|uvloop)/")
 
-
 Shares = dict[str, float]
+Found = dict[str, Shares]
+"""By workload."""
+Statement = asyncpg.connection.LoggedQuery
 
 
 def main() -> None:
-    """Profiles both workloads and prints their shares."""
+    """Profiles both workloads and prints what came of it."""
     with postgres((*DURABLE, "shared_buffers=1GB", "max_wal_size=8GB")) as server, server.database() as url:
         data.make(url)
         asyncio.run(data.settle_down(url))
-        found = uvloop.run(_profiles(url))
-    table = Table(title=f"Shares of the server's CPU time, {CLIENTS} clients")
+        alone = uvloop.run(_waits(url))
+        many = uvloop.run(_profiles(url))
+    console = Console(width=100)
+    console.print(_table(f"CPU time, {CLIENTS} clients", many, lambda share: f"{100 * share:.0f} %"))
+    console.print(_table("One client: milliseconds, medians", alone, lambda seconds: f"{1000 * seconds:.2f}"))
+
+
+def _table(title: str, found: Found, said: Callable[[float], str]) -> Table:
+    table = Table(title=title)
     table.add_column("where")
     for workload in found:
         table.add_column(workload, justify="right")
-    rooms = sorted({room for shares in found.values() for room in shares}, key=lambda room: -_most(found, room))
-    for room in rooms:
-        table.add_row(room, *(f"{100 * shares.get(room, 0):.0f} %" for shares in found.values()))
-    Console(width=100).print(table)
+    rooms = {room for shares in found.values() for room in shares}
+    for room in sorted(rooms, key=lambda room: -max(shares.get(room, 0) for shares in found.values())):
+        table.add_row(room, *(said(shares[room]) if room in shares else "" for shares in found.values()))
+    return table
 
 
-def _most(found: dict[str, Shares], room: str) -> float:
-    return max(shares.get(room, 0) for shares in found.values())
+# One client
 
 
-async def _profiles(url: str) -> dict[str, Shares]:
+async def _waits(url: str) -> Found:
+    """What a request of a client that is alone waits for: seconds of each trip, and of the whole."""
+    statements: list[Statement] = []
+    found: Found = {}
+    with _told(statements.append):
+        app = create_app(load(database=url, rate_limits=False))
+        async with app.router.lifespan_context(app) as state:
+            for workload in WORKLOADS:
+                requests = asks(workload, Language.GRAPHQL)
+                for ask in islice(requests, REQUESTS):
+                    await _answer(app, dict(state or {}), ask)
+                found[str(workload)] = await _waited(app, dict(state or {}), islice(requests, ALONE), statements)
+    connection = await asyncpg.connect(url)
+    trips = [await _timed(connection.execute("SELECT 1")) for _ in range(ALONE)]
+    await connection.close()
+    return {workload: {**waits, "(a trip that asks for nothing)": median(trips)} for workload, waits in found.items()}
+
+
+async def _waited(app: Any, state: dict[str, Any], requests: Iterator[Ask], statements: list[Statement]) -> Shares:
+    waits: defaultdict[str, list[float]] = defaultdict(list)
+    for ask in requests:
+        statements.clear()
+        whole = await _timed(_answer(app, dict(state), ask))
+        waits["(whole)"].append(whole)
+        waits["Hatful and its libraries"].append(whole - sum(statement.elapsed for statement in statements))
+        for statement in statements:
+            waits[_name(statement.query)].append(statement.elapsed)
+    # What not every other request waits for is the work of another moment, such as that of the background.
+    return {name: median(times) for name, times in waits.items() if len(times) > ALONE / 2}
+
+
+async def _timed(work: Awaitable[object]) -> float:
+    began = time.perf_counter()
+    await work
+    return time.perf_counter() - began
+
+
+@contextmanager
+def _told(tell: Callable[[Statement], None]) -> Iterator[None]:
+    """Tells of each statement of the connections that are opened meanwhile."""
+    connect = asyncpg.connect
+
+    async def connect_and_tell(*args: Any, **options: Any) -> Any:
+        connection = await connect(*args, **options)
+        connection.add_query_logger(tell)
+        return connection
+
+    asyncpg.connect = connect_and_tell
+    try:
+        yield
+    finally:
+        asyncpg.connect = connect
+
+
+def _name(sql: str) -> str:
+    tables = [table for table in dict.fromkeys(TABLE.findall(sql)) if table in SQLModel.metadata.tables]
+    more = ", …" if len(tables) > NAMED else ""
+    return f"{'write' if 'INSERT INTO' in sql else 'read'}: {', '.join(tables[:NAMED])}{more}"
+
+
+# Many clients
+
+
+async def _profiles(url: str) -> Found:
     app = create_app(load(database=url, rate_limits=False))
     async with app.router.lifespan_context(app) as state:
 
@@ -64,7 +146,7 @@ async def _profiles(url: str) -> dict[str, Shares]:
                 await _answer(app, dict(state or {}), ask)
 
         found = {}
-        for workload in (Workload.TIMELINE, Workload.TIP):
+        for workload in WORKLOADS:
             requests = asks(workload, Language.GRAPHQL)
             await client(requests)
             profile = cProfile.Profile(time.process_time)

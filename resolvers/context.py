@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -83,7 +84,8 @@ class SignIns:
     MOST = 10_000
 
     def __init__(self) -> None:
-        self._known: dict[bytes, tuple[Viewer, datetime]] = {}
+        self._known: OrderedDict[bytes, tuple[Viewer, datetime]] = OrderedDict()
+        """Those that were found out last, last."""
         self.revision = 0
         """How often something was forgotten."""
 
@@ -101,15 +103,17 @@ class SignIns:
         """
         if revision != self.revision:
             return
-        if len(self._known) >= self.MOST:
-            self._known.clear()
         until = now + self.LIFETIME
         self._known[secret_hash] = viewer, until if expires_at is None else min(until, expires_at)
+        self._known.move_to_end(secret_hash)
+        if len(self._known) > self.MOST:
+            self._known.popitem(last=False)
 
     def forget(self, token_ids: Collection[UUID]) -> None:
         """Asks the database again for all that comes with these tokens."""
         self.revision += 1
-        self._known = {key: known for key, known in self._known.items() if known[0].token_id not in token_ids}
+        for key in [key for key, (viewer, _) in self._known.items() if viewer.token_id in token_ids]:
+            del self._known[key]
 
 
 class Site(NamedTuple):

@@ -49,14 +49,36 @@ async def test_what_another_process_revokes_holds_for_a_moment_at_most(
     assert await authenticate(here, signed.secret) is None
 
 
-async def test_who_is_kept_in_mind_is_forgotten_before_they_are_too_many(
-    app: App, monkeypatch: pytest.MonkeyPatch
+async def test_when_too_many_are_kept_in_mind_who_came_first_is_forgotten(
+    app: App, monkeypatch: pytest.MonkeyPatch, counted: Counted
 ) -> None:
     monkeypatch.setattr(SignIns, "MOST", 2)
-    people = [await sign_up(app, f"p{n}") for n in range(5)]
-    for person in people:
-        assert await authenticate(app, person.secret) == person.viewer
-    assert len(app.sign_ins._known) <= 2
+    monkeypatch.setattr(SignIns, "LIFETIME", timedelta(minutes=1))
+    first, second, third = [await sign_up(app, f"p{n}") for n in range(3)]
+    for person in (first, second, third):
+        await authenticate(app, person.secret)
+    with counted() as count:
+        await authenticate(app, second.secret)
+        await authenticate(app, third.secret)
+        assert count.statements == 0
+        assert await authenticate(app, first.secret) == first.viewer
+    assert count.statements > 0
+
+
+async def test_who_is_found_out_anew_counts_as_the_last_that_came(
+    app: App, monkeypatch: pytest.MonkeyPatch, counted: Counted
+) -> None:
+    monkeypatch.setattr(SignIns, "MOST", 2)
+    first, second, third = [await sign_up(app, f"p{n}") for n in range(3)]
+    for person in (first, second):
+        await authenticate(app, person.secret)
+    later = datetime.now(UTC) + SignIns.LIFETIME + timedelta(seconds=1)
+    monkeypatch.setattr(Context, "now", lambda _: later)
+    for person in (first, third):
+        await authenticate(app, person.secret)
+    with counted() as count:
+        await authenticate(app, first.secret)
+    assert count.statements == 0
 
 
 async def test_what_is_revoked_while_the_database_is_asked_is_not_kept_in_mind(
